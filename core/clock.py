@@ -1,0 +1,34 @@
+"""What time it is: asked here, once, at the edge, and passed inward.
+
+The watch lives by the database's clock alone, so that several machines agree: `Anchor` carries that clock
+forward by the local monotonic one, which no clock change can move.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+
+def database_now() -> datetime:
+    """Return the database's clock, aware UTC. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An instant of the database's clock and the local monotonic second at which it was read."""
+
+    at: datetime
+    monotonic: float
+
+    def now(self) -> datetime:
+        return self.at + timedelta(seconds=time.monotonic() - self.monotonic)
+
+
+def anchor(at: datetime) -> Anchor:
+    """Anchor an instant that the database has just told us."""
+    return Anchor(at, time.monotonic())

@@ -1,0 +1,49 @@
+"""Row-level security in migrations: each table with tenant data gets its wall in the migration that makes it.
+
+Facts (PostgreSQL 18, run): `(select …)` makes PostgreSQL read a setting once per statement; a plain foreign key looks
+through the wall, so a child is tied to its parent by (tenant_id, id), and a tenant cannot hang its rows on another's.
+The policies are no substitute for the application's own filter: their OR alone cannot use the tenant's index.
+"""
+
+from django.db.migrations import RunSQL
+
+_SCOPE = "(select current_setting('app.scope', true))"
+_TENANT_ID = "(select nullif(current_setting('app.tenant_id', true), '')::bigint)"
+_USER_ID = "(select nullif(current_setting('app.user_id', true), '')::bigint)"
+
+OF_MY_TENANT = f"tenant_id = {_TENANT_ID}"
+OF_MY_TENANT_AND_ME = f"tenant_id = {_TENANT_ID} and user_id = {_USER_ID}"
+OF_MY_TENANT_OR_ME = f"tenant_id = {_TENANT_ID} or user_id = {_USER_ID}"
+
+SERVICE_WRITES = ("service",)
+OPERATOR_WRITES = ("service", "operator")
+
+
+def wall(table: str, *, seen_by_a_tenant: str = OF_MY_TENANT, written_by: tuple[str, ...] | None = None) -> RunSQL:
+    """Let a tenant read its rows and nobody else's. `written_by` names the scopes that write; None adds the tenant itself."""
+    reads = f"{_SCOPE} in ('service', 'operator') or {seen_by_a_tenant}"
+    writes = reads if written_by is None else f"{_SCOPE} in ({', '.join(repr(scope) for scope in written_by)})"
+    return RunSQL(
+        f"""
+        alter table {table} enable row level security, force row level security;
+        create policy reads on {table} for select using ({reads});
+        create policy writes on {table} using ({writes}) with check ({writes});
+        """,
+        f"""
+        drop policy writes on {table};
+        drop policy reads on {table};
+        alter table {table} no force row level security, disable row level security;
+        """,
+    )
+
+
+def tie(child: str, columns: str, parent: str, parent_columns: str) -> RunSQL:
+    """Tie a child to its parent by a composite foreign key, e.g. tie(a, "tenant_id, channel_id", b, "tenant_id, id")."""
+    name = f"{child}_{columns.split(', ')[-1]}_tied"
+    return RunSQL(
+        f"""
+        alter table {child} add constraint {name} foreign key ({columns})
+            references {parent} ({parent_columns}) deferrable initially deferred;
+        """,
+        f"alter table {child} drop constraint {name};",
+    )

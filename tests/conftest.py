@@ -1,0 +1,48 @@
+"""What every test may use: a clinic with its people, a server, channels. Fixtures give nouns, helpers give verbs."""
+
+import pytest
+from celery import current_app
+from django.conf import settings
+
+from tenants import scope
+from tests.support import people
+
+scope.declare_service()  # tests prepare their rows as the service does; `scope.use("")` gives the web's blindness
+
+
+@pytest.fixture
+def clinic(db):
+    return people.clinic("Clínica Aurora")
+
+
+@pytest.fixture
+def other_clinic(db):
+    return people.clinic("Odonto Horizonte")
+
+
+@pytest.fixture
+def admin(clinic):
+    return people.admin_of(clinic)
+
+
+@pytest.fixture
+def staff(clinic):
+    return people.staff_of(clinic)
+
+
+@pytest.fixture
+def outsider(other_clinic):
+    """An admin, but of another clinic."""
+    return people.admin_of(other_clinic)
+
+
+@pytest.fixture
+def operator(db):
+    return people.operator()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_broker_database(worker_id) -> None:
+    """Tests that run beside each other ring at different doors."""
+    number = 1 + int(worker_id.removeprefix("gw") or 0) if worker_id != "master" else 1
+    current_app.conf.broker_url = settings.REDIS_URL.rpartition("/")[0] + f"/{number}"
