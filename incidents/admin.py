@@ -1,0 +1,58 @@
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core.admin import ReadOnlyAdmin, ReadOnlyInline
+from core.durations import spell
+from incidents.models import Incident, IncidentEvent
+from tenants.models import User
+
+
+class EventInline(ReadOnlyInline):
+    model = IncidentEvent
+    fields = ["at", "kind", "cause", "event", "people", "by"]
+    readonly_fields = ["people"]
+    verbose_name_plural = _("timeline")
+
+    @admin.display(description=_("who was told"))
+    def people(self, event: IncidentEvent) -> str:
+        return ", ".join(User.objects.filter(pk__in=event.told).values_list("email", flat=True)) or "-"
+
+
+class IsOpen(admin.SimpleListFilter):
+    title = _("open or resolved")
+    parameter_name = "open"
+
+    def lookups(self, request, model_admin):
+        return [("yes", _("Open")), ("no", _("Resolved"))]
+
+    def queryset(self, request, queryset):
+        return queryset if self.value() is None else queryset.filter(resolved_at__isnull=self.value() == "yes")
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    list_display = [
+        "__str__",
+        "channel",
+        "tenant",
+        "cause_title",
+        "started_at",
+        "resolved_at",
+        "duration",
+        "resolution",
+        "notified_at",
+    ]
+    list_filter = [IsOpen, "kind", "cause", "resolution", ("notified_at", admin.EmptyFieldListFilter), "tenant"]
+    search_fields = ["channel__name", "channel__instance_name", "tenant__name"]
+    date_hierarchy = "started_at"
+    list_select_related = ["channel", "tenant", "server"]
+    inlines = [EventInline]
+
+    @admin.display(description=_("duration"), ordering="duration_seconds")
+    def duration(self, incident: Incident) -> str:
+        return spell((incident.resolved_at or timezone.now()) - incident.started_at)
+
+    @admin.display(description=_("cause"), ordering="cause")
+    def cause_title(self, incident: Incident) -> str:
+        return incident.cause_title

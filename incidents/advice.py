@@ -1,0 +1,63 @@
+"""What each reader is told to do about a cause: the sentences of `causes`, filled with what is true now.
+
+All answers are lazy: they are rendered in the language of whoever reads them.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from incidents.causes import ASK_SUPPORT, CAUSES, SUPPORT_KNOWS, Acts
+
+# Pages whose buttons the steps name. While one is not built, its step shows the way to the support instead.
+BUTTONS_ARE_THERE = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Which number a sentence is about, in the words that people use for it."""
+
+    channel_id: int
+    tenant_id: int
+    tenant_slug: str
+    tenant_name: str
+    name: str
+    server_name: str
+    server_host: str
+    server_is_the_operators: bool
+    alerts_enabled: bool
+
+
+def who_acts(code: str, subject: Subject) -> Acts:
+    """Say who acts, with the server's owner resolved to the clinic or the operator."""
+    acts = CAUSES[code].acts
+    if acts is not Acts.OWNER:
+        return acts
+    return Acts.OPERATOR if subject.server_is_the_operators else Acts.CLINIC
+
+
+def clinic_step(code: str, subject: Subject, *, support_knows: bool) -> Promise | str:
+    """The clinic's next step. `support_knows`: an operator has been told of it."""
+    cause = CAUSES[code]
+    support = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=_support())
+    if cause.acts is Acts.OWNER and subject.server_is_the_operators:
+        return support
+    steps = [cause.clinic_step]
+    if cause.button_step:
+        steps.append(cause.button_step if BUTTONS_ARE_THERE else ASK_SUPPORT)
+    facts = {"support": _support(), "support_knows": support, "server": subject.server_name}
+    return format_lazy(" ".join("{}" for step in steps if step), *(format_lazy(step, **facts) for step in steps if step))
+
+
+def operator_step(code: str, subject: Subject, *, number: int | None, received: str) -> Promise | str:
+    """The operator's next step. `number`: WhatsApp's reason code or the HTTP status; `received`: the server's cleaned word."""
+    facts = {"code": number or "?", "server": subject.server_name, "host": subject.server_host, "received": received}
+    return format_lazy(CAUSES[code].operator_step, **facts)
+
+
+def _support() -> Promise | str:
+    name = settings.SUPPORT_NAME or _("support")
+    return format_lazy("{} ({})", name, settings.SUPPORT_CONTACT) if settings.SUPPORT_CONTACT else name

@@ -1,0 +1,265 @@
+"""What is on record: incidents open, change and resolve here, and nowhere else.
+
+Each function runs inside the caller's transaction, the one that also writes the watch's state, and speaks only of the
+rows that this transaction won. Several workers may be told the same: the database lets one of them win.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from django.db import connection, transaction
+
+from incidents import advice, notices
+from incidents.advice import Subject
+from incidents.causes import Acts
+from incidents.models import Incident, IncidentEvent
+from incidents.notices import Outage
+from incidents.readings import Reading
+from notifications import announce
+from notifications.models import Notification
+from tenants.models import User
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """A channel whose incident opens or stays, with the reading that says so."""
+
+    subject: Subject
+    seen: Reading
+    started_at: datetime  # the first unhealthy reading of the run
+    readings: list[dict] = field(default_factory=list)  # of the run so far; kept with the incident that opens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    subject: Subject
+    at: datetime  # the first of the healthy readings
+
+
+def open_incidents(bad: Iterable[Bad]) -> int:
+    """Open one incident per channel that has none; put it on its timeline and tell. Return how many were opened."""
+    bad = {item.subject.channel_id: item for item in bad}
+    if not bad:
+        return 0
+    won = _insert(bad.values())
+    outages = [_outage(incident_id, bad[channel_id]) for incident_id, channel_id in won]
+    IncidentEvent.objects.bulk_create(
+        IncidentEvent(
+            tenant_id=outage.subject.tenant_id,
+            incident_id=outage.incident_id,
+            kind=IncidentEvent.Kind.OPENED,
+            at=bad[outage.subject.channel_id].seen.at,
+            cause=outage.cause,
+        )
+        for outage in outages
+    )
+    _tell_opened(outages, at=max(item.seen.at for item in bad.values()))
+    for outage in outages:
+        _log("incident opened", outage)
+    return len(outages)
+
+
+def keep_incidents(bad: Iterable[Bad]) -> None:
+    """Let open incidents stay: a new cause becomes the current one, and whoever could not be told before is told now."""
+    bad = {item.subject.channel_id: item for item in bad}
+    if not bad:
+        return
+    standing = Incident.objects.open().filter(channel__in=bad).only("id", "channel_id", "cause", "notified_at", "started_at")
+    incidents = {incident.channel_id: incident for incident in standing}
+    _change_causes(
+        [
+            (incident, bad[channel_id])
+            for channel_id, incident in incidents.items()
+            if incident.cause != bad[channel_id].seen.cause
+        ]
+    )
+    untold = [
+        _outage(incident.pk, bad[channel_id]) for channel_id, incident in incidents.items() if incident.notified_at is None
+    ]
+    _tell_opened(untold, at=max(item.seen.at for item in bad.values()))
+
+
+def resolve_incidents(recovered: Iterable[Recovered]) -> int:
+    """Resolve those still open and tell the people who were told of them. Return how many were resolved."""
+    recovered = {item.subject.channel_id: item for item in recovered}
+    if not recovered:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_RESOLVE, [list(recovered), [item.at for item in recovered.values()]])
+        won = cursor.fetchall()
+    outages = {
+        incident_id: Outage(incident_id=incident_id, subject=recovered[channel_id].subject, cause=cause, started_at=started_at)
+        for incident_id, channel_id, cause, started_at, _resolved_at in won
+    }
+    resolved_at = {incident_id: at for incident_id, *_rest, at in won}
+    _write_resolved(
+        [(outage.subject.tenant_id, incident_id, resolved_at[incident_id]) for incident_id, outage in outages.items()]
+    )
+    told = _told_of_opening(outages)
+    _tell(
+        [notices.resolved(outage, at=resolved_at[i], told=told[i]) for i, outage in outages.items() if told.get(i)],
+        tenants={i: outage.subject.tenant_id for i, outage in outages.items()},
+        at=max(item.at for item in recovered.values()),
+    )
+    for outage in outages.values():
+        _log("incident resolved", outage)
+    return len(outages)
+
+
+def close_unwatched() -> list[int]:
+    """Resolve the incidents of channels that are no longer watched, whoever did the switching. Nobody is told.
+
+    One idempotent statement; call it before the watch forgets what it knew of a channel that has moved.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSE_UNWATCHED)
+        won = cursor.fetchall()
+    _write_resolved([(tenant_id, incident_id, at) for incident_id, tenant_id, at in won])
+    return [incident_id for incident_id, *_rest in won]
+
+
+def warn_unseen(subject: Subject, *, since: datetime, at: datetime) -> None:
+    """Tell the operators once that a channel could not be looked at since then."""
+    announce.tell([notices.unseen(subject, since=since, at=at)], at=at)
+
+
+def _outage(incident_id: int, bad: Bad) -> Outage:
+    return Outage(
+        incident_id=incident_id,
+        subject=bad.subject,
+        cause=bad.seen.cause,
+        started_at=bad.started_at,
+        number=bad.seen.code,
+        received=bad.seen.raw_state,
+    )
+
+
+def _insert(bad: Iterable[Bad]) -> list[tuple[int, int]]:
+    ordered = sorted(bad, key=lambda item: item.subject.channel_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _OPEN,
+            [
+                [item.subject.tenant_id for item in ordered],
+                [item.subject.channel_id for item in ordered],
+                [item.seen.status for item in ordered],
+                [item.seen.cause for item in ordered],
+                [item.started_at for item in ordered],
+                [item.seen.at for item in ordered],
+                [json.dumps(item.readings) for item in ordered],
+            ],
+        )
+        return cursor.fetchall()
+
+
+def _tell_opened(outages: list[Outage], *, at: datetime) -> None:
+    audible = [outage for outage in outages if outage.subject.alerts_enabled]
+    if not audible:
+        return
+    operator_acts = any(advice.who_acts(outage.cause, outage.subject) is Acts.OPERATOR for outage in audible)
+    operators_exist = operator_acts and User.objects.filter(is_saas_admin=True, is_active=True).exists()
+    told = _tell(
+        [notices.opened(outage, operators_exist=operators_exist) for outage in audible],
+        tenants={outage.incident_id: outage.subject.tenant_id for outage in audible},
+        at=at,
+    )
+    Incident.objects.filter(pk__in=told).update(notified_at=at)
+
+
+def _tell(messages: list[notices.Notice], *, tenants: dict[int, int], at: datetime) -> list[int]:
+    """Announce and put on the timelines who was told; return the incidents of which somebody was."""
+    told = announce.tell(messages, at=at)
+    lines = [
+        IncidentEvent(
+            tenant_id=tenants[message.incident_id],
+            incident_id=message.incident_id,
+            kind=IncidentEvent.Kind.TOLD,
+            at=at,
+            event=message.event,
+            told=told[message.dedupe_key],
+        )
+        for message in messages
+        if message.dedupe_key in told
+    ]
+    IncidentEvent.objects.bulk_create(lines)
+    return [line.incident_id for line in lines]
+
+
+def _change_causes(changes: list[tuple[Incident, Bad]]) -> None:
+    for incident, bad in changes:  # rare: a cause changes a few times in an incident's life
+        Incident.objects.open().filter(pk=incident.pk).update(cause=bad.seen.cause)
+    IncidentEvent.objects.bulk_create(
+        IncidentEvent(
+            tenant_id=bad.subject.tenant_id,
+            incident_id=incident.pk,
+            kind=IncidentEvent.Kind.CAUSE_CHANGED,
+            at=bad.seen.at,
+            cause=bad.seen.cause,
+        )
+        for incident, bad in changes
+    )
+
+
+def _told_of_opening(incident_ids: Iterable[int]) -> dict[int, list[int]]:
+    lines = IncidentEvent.objects.filter(
+        incident__in=incident_ids, kind=IncidentEvent.Kind.TOLD, event=Notification.Event.OPENED
+    )
+    return dict(lines.values_list("incident_id", "told"))
+
+
+def _write_resolved(rows: list[tuple[int, int, datetime]]) -> None:
+    IncidentEvent.objects.bulk_create(
+        IncidentEvent(tenant_id=tenant_id, incident_id=incident_id, kind=IncidentEvent.Kind.RESOLVED, at=at)
+        for tenant_id, incident_id, at in rows
+    )
+
+
+def _log(event: str, outage: Outage) -> None:
+    subject = outage.subject
+    transaction.on_commit(
+        lambda: log.info(
+            event, incident=outage.incident_id, channel=subject.channel_id, tenant=subject.tenant_id, cause=outage.cause
+        )
+    )
+
+
+# A clock that was set back must not make a row impossible: the later moment is never before the earlier one.
+_OPEN = """
+insert into incidents_incident (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, resolution)
+select v.tenant_id, v.channel_id, v.kind, v.cause, v.started_at, greatest(v.opened_at, v.started_at), v.readings, ''
+from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[])
+    as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings)
+on conflict (channel_id) where resolved_at is null do nothing
+returning id, channel_id
+"""
+
+_RESOLVE = """
+update incidents_incident i
+set resolved_at = greatest(v.at, i.started_at), resolution = 'recovered'
+from unnest(%s::bigint[], %s::timestamptz[]) as v (channel_id, at)
+where i.channel_id = v.channel_id and i.resolved_at is null
+returning i.id, i.channel_id, i.cause, i.started_at, i.resolved_at
+"""
+
+_CLOSE_UNWATCHED = """
+update incidents_incident i
+set resolved_at = greatest(statement_timestamp(), i.started_at),
+    resolution = case
+        when c.archived_at is not null then 'archived'
+        when not t.is_active then 'tenant_inactive'
+        when not c.is_active or c.provider <> 'evolution_api' then 'switched_off'
+        else 'moved'
+    end
+from channels_app_channel c
+join tenants_tenant t on t.id = c.tenant_id
+join channels_app_watch w on w.channel_id = c.id
+where i.channel_id = c.id and i.resolved_at is null
+    and (c.archived_at is not null or not t.is_active or not c.is_active or c.provider <> 'evolution_api'
+        or (w.seen_server, w.seen_instance) is distinct from (c.server_id, c.instance_name))
+returning i.id, i.tenant_id, i.resolved_at
+"""

@@ -1,0 +1,122 @@
+"""What went wrong, on record: incidents and their timelines. `ledger` alone writes here."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Func, Q
+from django.utils.translation import gettext_lazy as _
+
+from incidents.causes import CAUSES
+from tenants.models import Tenant, User
+
+
+class WholeSeconds(Func):
+    """The whole seconds of an interval. A bare cast would round 90.6 up to 91."""
+
+    template = "(FLOOR(EXTRACT(EPOCH FROM %(expressions)s)))::integer"
+    output_field = models.IntegerField()
+
+
+class IncidentQuerySet(models.QuerySet):
+    def open(self) -> "IncidentQuerySet":
+        return self.filter(resolved_at=None)
+
+
+class Incident(models.Model):
+    """One outage of one channel or of one server; at most one of each is open at a time."""
+
+    class Kind(models.TextChoices):
+        DISCONNECTED = "disconnected", _("Disconnection")
+        QR_PENDING = "qr_pending", _("QR pending")
+        ERROR = "error", _("Server failure")
+        CONNECTING = "connecting", _("Slow reconnection")
+
+    class Resolution(models.TextChoices):
+        RECOVERED = "recovered", _("Recovered")
+        SWITCHED_OFF = "switched_off", _("Watch switched off")
+        ARCHIVED = "archived", _("Archived")
+        MOVED = "moved", _("Moved to another server or instance")
+        TENANT_INACTIVE = "tenant_inactive", _("Clinic inactive")
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="incidents", verbose_name=_("clinic"))
+    channel = models.ForeignKey(
+        "channels_app.Channel",
+        models.PROTECT,
+        null=True,
+        related_name="incidents",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("number"),
+    )
+    server = models.ForeignKey(
+        "channels_app.Server", models.PROTECT, null=True, related_name="incidents", verbose_name=_("server")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
+    cause = models.CharField(_("cause"), max_length=32)
+    started_at = models.DateTimeField(_("start"))  # the first unhealthy reading of the run
+    opened_at = models.DateTimeField(_("opened"))
+    resolved_at = models.DateTimeField(_("end"), null=True)
+    duration_seconds = models.GeneratedField(
+        expression=WholeSeconds(F("resolved_at") - F("started_at")),
+        output_field=models.IntegerField(null=True),
+        db_persist=True,
+    )
+    resolution = models.CharField(_("resolution"), max_length=16, choices=Resolution.choices, blank=True, default="")
+    notified_at = models.DateTimeField(_("somebody was told"), null=True)
+    readings = models.JSONField(_("readings before it opened"), default=list)
+
+    objects = IncidentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("incident"), _("incidents")
+        ordering = ["-started_at", "-pk"]
+        indexes = [models.Index(fields=["channel", "started_at"], name="incident_of_channel_by_start")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel"], condition=Q(resolved_at=None), name="one_open_incident_per_channel"),
+            models.UniqueConstraint(fields=["server"], condition=Q(resolved_at=None), name="one_open_incident_per_server"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="incident_and_its_tenant"),
+            models.CheckConstraint(
+                condition=Q(channel__isnull=False, server=None, tenant__isnull=False) | Q(channel=None, server__isnull=False),
+                name="incident_of_a_channel_or_of_a_server",
+            ),
+            models.CheckConstraint(condition=Q(opened_at__gte=F("started_at")), name="incident_opened_after_start"),
+            models.CheckConstraint(
+                condition=Q(resolved_at=None) | Q(resolved_at__gte=F("started_at")), name="incident_resolved_after_start"
+            ),
+            models.CheckConstraint(condition=Q(resolved_at=None) ^ ~Q(resolution=""), name="resolved_says_how"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["disconnected", "qr_pending", "error", "connecting"]), name="incident_kind_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.get_kind_display()}"
+
+    @property
+    def cause_title(self) -> str:
+        return str(CAUSES[self.cause].title) if self.cause in CAUSES else self.cause
+
+
+class IncidentEvent(models.Model):
+    """One line of an incident's timeline. Lines are added, never changed."""
+
+    class Kind(models.TextChoices):
+        OPENED = "opened", _("Opened")
+        CAUSE_CHANGED = "cause_changed", _("Cause changed")
+        TOLD = "told", _("People were told")
+        RESOLVED = "resolved", _("Resolved")
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="+", db_index=False)
+    incident = models.ForeignKey(Incident, models.PROTECT, related_name="events", verbose_name=_("incident"))
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
+    at = models.DateTimeField(_("at"))
+    cause = models.CharField(_("cause"), max_length=32, blank=True, default="")
+    event = models.CharField(_("what was told"), max_length=16, blank=True, default="")  # with TOLD: the notification's event
+    told = ArrayField(models.BigIntegerField(), verbose_name=_("who was told"), default=list)  # user ids
+    by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("event"), _("events")
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

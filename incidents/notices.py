@@ -1,0 +1,110 @@
+"""An incident in words: the plain notices that `announce` is handed."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import formats, timezone
+from django.utils.functional import Promise, lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from core.durations import spell
+from incidents import advice
+from incidents.advice import Subject
+from incidents.causes import CAUSES, Acts
+from notifications.announce import Audience, Notice, Text
+from notifications.models import Notification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """An incident as far as its notices need it."""
+
+    incident_id: int
+    subject: Subject
+    cause: str
+    started_at: datetime
+    number: int | None = None  # WhatsApp's reason code or the HTTP status
+    received: str = ""
+
+
+def opened(outage: Outage, *, operators_exist: bool) -> Notice:
+    """Tell the clinic; tell the operators too where they act."""
+    subject, title = outage.subject, CAUSES[outage.cause].title
+    operator_acts = advice.who_acts(outage.cause, subject) is Acts.OPERATOR
+    step = advice.clinic_step(outage.cause, subject, support_knows=operator_acts and operators_exist)
+    since = _moment(outage.started_at)
+    texts = {
+        Audience.CLINIC: Text(
+            format_lazy("{}: {}", subject.name, title), format_lazy(_("Down since {since}. {step}"), since=since, step=step)
+        )
+    }
+    if operator_acts:
+        step = advice.operator_step(outage.cause, subject, number=outage.number, received=outage.received)
+        body = format_lazy(_("Down since {since}. {step}"), since=since, step=step)
+        texts[Audience.OPERATOR] = Text(format_lazy("{} · {}: {}", subject.tenant_name, subject.name, title), body)
+    return _notice(outage, Notification.Event.OPENED, texts)
+
+
+def resolved(outage: Outage, *, at: datetime, told: Collection[int]) -> Notice:
+    """Tell those who were told of the outage that it is over."""
+    body = format_lazy(
+        _("Back at {end}, after {length}. Check the reminders between {start} and {end}."),
+        start=_moment(outage.started_at),
+        end=_moment(at),
+        length=spell(at - outage.started_at),
+    )
+    subject = outage.subject
+    texts = {
+        Audience.CLINIC: Text(format_lazy(_("{number}: connected again"), number=subject.name), body),
+        Audience.OPERATOR: Text(
+            format_lazy(_("{number}: connected again"), number=f"{subject.tenant_name} · {subject.name}"), body
+        ),
+    }
+    return _notice(outage, Notification.Event.RESOLVED, texts, only=told)
+
+
+def unseen(subject: Subject, *, since: datetime, at: datetime) -> Notice:
+    """Warn the operators that a channel could not be looked at for a while. No incident: nothing bad was seen."""
+    body = format_lazy(
+        _("No check since {since} ({length}): {server} asks us to stay away. The number may be fine."),
+        since=_moment(since),
+        length=spell(at - since),
+        server=subject.server_name,
+    )
+    return Notice(
+        dedupe_key=f"unseen:{subject.channel_id}:{since.timestamp():.0f}",
+        event=Notification.Event.WARNING,
+        tenant_id=None,
+        incident_id=None,
+        texts={
+            Audience.OPERATOR: Text(
+                format_lazy(_("{number}: could not be checked"), number=f"{subject.tenant_name} · {subject.name}"), body
+            )
+        },
+        link="",
+    )
+
+
+def _notice(outage: Outage, event: Notification.Event, texts: dict, only: Collection[int] | None = None) -> Notice:
+    return Notice(
+        dedupe_key=f"incident:{outage.incident_id}:{event}",
+        event=event,
+        tenant_id=outage.subject.tenant_id,
+        incident_id=outage.incident_id,
+        texts=texts,
+        link=f"/incidentes/{outage.incident_id}/?clinica={outage.subject.tenant_slug}",
+        only=only,
+    )
+
+
+def _spell_moment(at: datetime) -> str:
+    """The time of day in the zone that is active; with the date where it was not today."""
+    here = timezone.localtime(at)
+    is_recent = timezone.now() - at < timedelta(hours=20)
+    return formats.date_format(here, "TIME_FORMAT" if is_recent else "SHORT_DATETIME_FORMAT")
+
+
+def _moment(at: datetime) -> Promise:
+    return lazy(_spell_moment, str)(at)
