@@ -1,0 +1,165 @@
+from datetime import timedelta
+
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from channels_app import due
+from channels_app.models import Channel, ConnectionPeriod, Pulse, Server, Sweep, Watch
+from core.admin import KeptAdmin, ReadOnlyAdmin, ReadOnlyInline
+from core.durations import spell
+from incidents.models import Incident
+
+
+@admin.register(Server)
+class ServerAdmin(KeptAdmin):
+    list_display = ["name", "base_url", "owner", "channels_watched", "archived_at"]
+    list_filter = ["kind", ("archived_at", admin.EmptyFieldListFilter), "tenant"]
+    search_fields = ["name", "base_url"]
+    list_select_related = ["tenant"]
+
+    def get_queryset(self, request):
+        return (
+            super().get_queryset(request).annotate(watched=Count("channels", filter=Q(channels__in=Channel.objects.watched())))
+        )
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["tenant"] if obj else []  # its channels hang on whose it is
+
+    @admin.display(description=_("belongs to"), ordering="tenant__name")
+    def owner(self, server: Server):
+        return server.tenant or _("the operator")
+
+    @admin.display(description=_("numbers watched"), ordering="watched")
+    def channels_watched(self, server: Server) -> int:
+        return server.watched
+
+
+class WatchInline(ReadOnlyInline):
+    model = Watch
+    fields = ["connection_status", "cause_title", "raw_state", "code", "status_since", "last_health_check", "next_look_at"]
+    readonly_fields = ["cause_title"]
+
+
+@admin.register(Channel)
+class ChannelAdmin(KeptAdmin):
+    list_display = [
+        "name",
+        "tenant",
+        "server",
+        "status",
+        "cause",
+        "last_check",
+        "open_incident",
+        "is_active",
+        "alerts_enabled",
+        "heartbeat_threshold_minutes",
+    ]
+    list_filter = [
+        "watch__connection_status",
+        "watch__cause",
+        "is_active",
+        "alerts_enabled",
+        ("archived_at", admin.EmptyFieldListFilter),
+        "server",
+        "tenant",
+    ]
+    search_fields = ["name", "phone", "instance_name", "tenant__name"]
+    list_select_related = ["tenant", "server", "watch"]
+    list_per_page = 50
+    readonly_fields = ["created_at"]
+    actions = ["check_now"]
+    inlines = [WatchInline]
+
+    def get_queryset(self, request):
+        standing = Incident.objects.open().filter(channel=OuterRef("pk"))
+        return super().get_queryset(request).annotate(incident_id=Subquery(standing.values("pk")[:1]))
+
+    def get_readonly_fields(self, request, obj=None):
+        # Its history is the clinic's: a number that changes hands is archived and made anew.
+        return [*super().get_readonly_fields(request, obj), *(["tenant"] if obj else [])]
+
+    @admin.display(description=_("status"), ordering="watch__connection_status")
+    def status(self, channel: Channel) -> str:
+        return channel.watch.get_connection_status_display() if hasattr(channel, "watch") else "-"
+
+    @admin.display(description=_("cause"), ordering="watch__cause")
+    def cause(self, channel: Channel) -> str:
+        return channel.watch.cause_title if hasattr(channel, "watch") else "-"
+
+    @admin.display(description=_("last check"), ordering="watch__last_health_check")
+    def last_check(self, channel: Channel) -> str:
+        at = channel.watch.last_health_check if hasattr(channel, "watch") else None
+        return _("%(length)s ago") % {"length": spell(timezone.now() - at)} if at else "-"
+
+    @admin.display(description=_("open incident"), ordering="incident_id")
+    def open_incident(self, channel: Channel) -> str:
+        if not channel.incident_id:
+            return "-"
+        return format_html(
+            '<a href="{}">#{}</a>', reverse("admin:incidents_incident_change", args=[channel.incident_id]), channel.incident_id
+        )
+
+    @admin.action(description=_("Check the selected numbers now"))
+    def check_now(self, request, queryset) -> None:
+        watched = queryset.watched()
+        for channel in watched:
+            due.request(by=request.user, channel_id=channel.pk)
+        asked = ngettext(
+            "Asked for %(n)d check: the result comes within seconds.",
+            "Asked for %(n)d checks: the results come within seconds.",
+            len(watched),
+        )
+        self.message_user(request, asked % {"n": len(watched)})
+        if unwatched := len(queryset) - len(watched):
+            skipped = ngettext("%(n)d number is not watched.", "%(n)d numbers are not watched.", unwatched)
+            self.message_user(request, skipped % {"n": unwatched}, messages.WARNING)
+
+
+@admin.register(Watch)
+class WatchAdmin(ReadOnlyAdmin):
+    list_display = [
+        "channel",
+        "tenant",
+        "connection_status",
+        "cause_title",
+        "status_since",
+        "last_health_check",
+        "next_look_at",
+    ]
+    list_filter = ["connection_status", "cause", "tenant"]
+    search_fields = ["channel__name", "channel__instance_name", "tenant__name"]
+    list_select_related = ["channel", "tenant"]
+
+
+@admin.register(ConnectionPeriod)
+class ConnectionPeriodAdmin(ReadOnlyAdmin):
+    list_display = ["channel", "tenant", "status", "cause", "started_at", "ended_at"]
+    list_filter = ["status", "cause", "tenant"]
+    search_fields = ["channel__name", "channel__instance_name"]
+    date_hierarchy = "started_at"
+    list_select_related = ["channel", "tenant"]
+
+
+@admin.register(Sweep)
+class SweepAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "requested_by", "started_at", "still_waiting"]
+    list_filter = ["tenant"]
+    list_select_related = ["channel", "tenant", "requested_by"]
+
+    @admin.display(description=_("still waiting"))
+    def still_waiting(self, sweep: Sweep) -> int:
+        return sweep.waiting().count()
+
+
+@admin.register(Pulse)
+class PulseAdmin(ReadOnlyAdmin):
+    list_display = ["last_tick_at", "oldest_overdue", "channels_watched"]
+
+    @admin.display(description=_("oldest overdue look"))
+    def oldest_overdue(self, pulse: Pulse) -> str:
+        return spell(timedelta(seconds=pulse.oldest_overdue_seconds))

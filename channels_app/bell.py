@@ -1,0 +1,27 @@
+"""The doorbell of the watch: it says "something is due", never what. What is due lives in PostgreSQL.
+
+A ring that is lost costs at most one tick: beat rings again.
+"""
+
+import structlog
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger(__name__)
+
+QUEUE = "watch"
+RING = "channels_app.tasks.ring"
+
+
+def ring() -> None:
+    """Ask some worker process to look at what is due. Never raises when the broker is away."""
+    try:
+        current_app.send_task(RING, queue=QUEUE, retry=False)
+    except OperationalError as error:
+        log.warning("the broker did not take a ring; beat's next one will do", error=type(error).__name__)
+
+
+def silence() -> None:
+    """Take the waiting rings off the queue: a loop that starts answers all of them at once."""
+    with current_app.connection_for_write() as connection:
+        connection.default_channel.queue_purge(QUEUE)

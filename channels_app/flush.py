@@ -1,0 +1,315 @@
+"""What the looks saw, written: one transaction per flush with state, periods, incidents and notifications in it.
+
+The rows are locked in the order of their ids, then judged by what they hold *now*: a reading whose look, server,
+instance or key is no longer the row's is dropped, because a look that came later won, or a person changed the channel.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.db import connection, transaction
+
+from channels_app import due
+from channels_app.due import WATCHED, Order
+from incidents import ledger
+from incidents.advice import Subject
+from incidents.ledger import Bad, Recovered
+from incidents.lifecycle import Decision, Policy, Run, Step, WatchState, is_blind, judge
+from incidents.readings import Health, Reading, Status
+
+READINGS_KEPT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A claim and what came of it."""
+
+    order: Order
+    seen: Reading
+
+
+def flush(looks: Iterable[Look]) -> Counter:
+    """Judge and write the looks; return counts of healthy, unhealthy, unknowable, unseen, dropped, opened, resolved."""
+    looks = sorted(looks, key=lambda look: look.order.channel_id)
+    with transaction.atomic():
+        rows = _lock(looks)
+        valid = [look for look in looks if (row := rows.get(look.order.channel_id)) and row.is_still_of(look.order)]
+        judged = [_Judged.of(rows[look.order.channel_id], look.seen) for look in valid]
+        _write_watches(judged)
+        _write_periods(judged)
+        counts = _put_on_record(judged)
+        if len(valid) < len(looks):
+            due.release((look.order.channel_id, look.order.look_no) for look in looks if look not in valid)
+    counts.update(item.seen.health.value for item in judged)
+    counts["dropped"] = len(looks) - len(valid)
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A watch as it is under our lock, with the settings that count. In the order of _LOCK's columns."""
+
+    channel_id: int
+    tenant_id: int
+    tenant_slug: str
+    tenant_name: str
+    name: str
+    server_id: int
+    server_name: str
+    base_url: str
+    operator_owned: bool
+    key: str
+    instance_name: str
+    alerts_enabled: bool
+    threshold_minutes: int
+    is_watched: bool
+    look_no: int
+    status: str
+    cause: str
+    status_since: datetime | None
+    cause_since: datetime | None
+    last_open_at: datetime | None
+    paired_at: datetime | None
+    integration: str
+    owner_jid: str
+    first_unhealthy_at: datetime | None
+    bad_seconds: float
+    good_streak: int
+    good_since: datetime | None
+    run_readings: str
+    last_verdict_at: datetime | None
+    unseen_since: datetime | None
+    raw_state: str
+    code: int | None
+    incident_open: bool
+
+    def is_still_of(self, order: Order) -> bool:
+        target = order.target
+        key = target.key.token if target.key else ""
+        now = (self.look_no, self.server_id, self.base_url, self.instance_name, self.key)
+        return self.is_watched and now == (order.look_no, order.server_id, target.base_url, target.instance_name, key)
+
+    def state(self, seen: Reading) -> WatchState:
+        return WatchState(
+            run=Run(
+                first_unhealthy_at=self.first_unhealthy_at,
+                bad_for=timedelta(seconds=self.bad_seconds),
+                good_streak=self.good_streak,
+                good_since=self.good_since,
+            ),
+            incident_open=self.incident_open,
+            is_paired=self.paired_at is not None or _shows_pairing(seen),
+            last_verdict_at=self.last_verdict_at,
+            unseen_since=self.unseen_since,
+        )
+
+    def subject(self) -> Subject:
+        return Subject(
+            channel_id=self.channel_id,
+            tenant_id=self.tenant_id,
+            tenant_slug=self.tenant_slug,
+            tenant_name=self.tenant_name,
+            name=self.name,
+            server_name=self.server_name,
+            server_host=urlsplit(self.base_url).hostname or "",
+            server_is_the_operators=self.operator_owned,
+            alerts_enabled=self.alerts_enabled,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    row: _Row
+    seen: Reading
+    decision: Decision
+    policy: Policy
+
+    @classmethod
+    def of(cls, row: _Row, seen: Reading) -> "_Judged":
+        policy = due.policy(row.threshold_minutes)
+        return cls(row, seen, judge(row.state(seen), seen, policy), policy)
+
+    @property
+    def has_verdict(self) -> bool:
+        return self.seen.health is not Health.UNSEEN
+
+    @property
+    def changes_period(self) -> bool:
+        if not self.has_verdict:
+            return False
+        return self.is_after_blind_gap or (self.row.status, self.row.cause) != (self.seen.status, self.seen.cause)
+
+    @property
+    def is_after_blind_gap(self) -> bool:
+        return self.row.last_verdict_at is None or is_blind(self.row.last_verdict_at, self.seen.at, self.policy)
+
+    def readings(self) -> list[dict]:
+        """The run's readings with this one; what the page of the incident shows beside the periods before it."""
+        seen = self.seen
+        told = {"at": seen.at.isoformat(), "status": seen.status, "cause": seen.cause, "code": seen.code, "ms": seen.took_ms}
+        return [*json.loads(self.row.run_readings), told][-READINGS_KEPT:]
+
+    def bad(self) -> Bad:
+        return Bad(
+            subject=self.row.subject(),
+            seen=self.seen,
+            started_at=self.decision.run.first_unhealthy_at,
+            readings=self.readings(),
+        )
+
+    def columns(self) -> tuple:
+        """The watch's new values, in the order of _COLUMNS."""
+        row, seen, decision, run = self.row, self.seen, self.decision, self.decision.run
+        verdict = self.has_verdict
+        gathers = decision.step in (Step.RUN_STARTS, Step.RUN_GOES_ON)
+        return (
+            row.channel_id,
+            seen.status if verdict else row.status,
+            seen.cause if verdict else row.cause,
+            seen.raw_state if verdict else row.raw_state,
+            seen.code if verdict else row.code,
+            seen.at if verdict and (seen.status != row.status or row.status_since is None) else row.status_since,
+            seen.at if verdict and (seen.cause != row.cause or row.cause_since is None) else row.cause_since,
+            seen.at if seen.status is Status.OPEN else row.last_open_at,
+            row.paired_at or (seen.at if _shows_pairing(seen) else None),
+            seen.integration or row.integration,
+            seen.owner_jid or row.owner_jid,
+            row.server_id,
+            row.instance_name,
+            run.first_unhealthy_at,
+            run.bad_for.total_seconds(),
+            self.policy.threshold.total_seconds(),
+            run.good_streak,
+            run.good_since,
+            json.dumps(self.readings()) if gathers else row.run_readings if decision.step is Step.RECOVERS else "[]",
+            seen.at + timedelta(milliseconds=seen.took_ms),
+            seen.at if verdict else row.last_verdict_at,
+            decision.unseen_since,
+            seen.at + decision.look_again_in,
+        )
+
+
+def _shows_pairing(seen: Reading) -> bool:
+    return seen.status is Status.OPEN or bool(seen.owner_jid)
+
+
+def _lock(looks: list[Look]) -> dict[int, _Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [[look.order.channel_id for look in looks]])
+        rows = [_Row(*values) for values in cursor.fetchall()]
+    return {row.channel_id: row for row in rows}
+
+
+def _write_watches(judged: list[_Judged]) -> None:
+    if judged:
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE, [list(column) for column in zip(*(item.columns() for item in judged), strict=True)])
+
+
+def _write_periods(judged: list[_Judged]) -> None:
+    changed = [item for item in judged if item.changes_period]
+    if not changed:
+        return
+    ends = [item.row.last_verdict_at if item.is_after_blind_gap else item.seen.at for item in changed]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE_PERIODS,
+            [
+                [item.row.channel_id for item in changed],
+                [item.row.tenant_id for item in changed],
+                [item.seen.status for item in changed],
+                [item.seen.cause for item in changed],
+                [item.seen.at for item in changed],
+                ends,
+            ],
+        )
+
+
+def _put_on_record(judged: list[_Judged]) -> Counter:
+    by_step: dict[Step, list[_Judged]] = {}
+    for item in judged:
+        by_step.setdefault(item.decision.step, []).append(item)
+    opened = ledger.open_incidents(item.bad() for item in by_step.get(Step.INCIDENT_OPENS, ()))
+    ledger.keep_incidents(item.bad() for item in by_step.get(Step.INCIDENT_STAYS, ()))
+    resolved = ledger.resolve_incidents(
+        Recovered(subject=item.row.subject(), at=item.decision.resolved_at) for item in by_step.get(Step.INCIDENT_RESOLVES, ())
+    )
+    for item in by_step.get(Step.UNSEEN, ()):
+        if item.decision.unseen_too_long:
+            ledger.warn_unseen(item.row.subject(), since=item.decision.unseen_since, at=item.seen.at)
+    return Counter(opened=opened, resolved=resolved)
+
+
+_LOCK = f"""
+select w.channel_id, w.tenant_id, t.slug, t.name, c.name, s.id, s.name, s.base_url, s.tenant_id is null,
+    coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.alerts_enabled, c.heartbeat_threshold_minutes, {WATCHED},
+    w.look_no, w.connection_status, w.cause, w.status_since, w.cause_since,
+    w.last_open_at, w.paired_at, w.integration, w.owner_jid,
+    w.first_unhealthy_at, w.bad_seconds, w.good_streak, w.good_since, w.run_readings::text, w.last_verdict_at, w.unseen_since,
+    w.raw_state, w.code, i.id is not null
+from channels_app_watch w
+join channels_app_channel c on c.id = w.channel_id
+join channels_app_server s on s.id = c.server_id
+join tenants_tenant t on t.id = c.tenant_id
+left join incidents_incident i on i.channel_id = w.channel_id and i.resolved_at is null
+where w.channel_id = any(%s)
+order by w.channel_id
+for no key update of w
+"""  # noqa: S608 (our own constants)
+
+_COLUMNS = {
+    "channel_id": "bigint",
+    "connection_status": "text",
+    "cause": "text",
+    "raw_state": "text",
+    "code": "int",
+    "status_since": "timestamptz",
+    "cause_since": "timestamptz",
+    "last_open_at": "timestamptz",
+    "paired_at": "timestamptz",
+    "integration": "text",
+    "owner_jid": "text",
+    "seen_server": "bigint",
+    "seen_instance": "text",
+    "first_unhealthy_at": "timestamptz",
+    "bad_seconds": "float8",
+    "threshold_seconds": "float8",
+    "good_streak": "smallint",
+    "good_since": "timestamptz",
+    "run_readings": "jsonb",
+    "last_health_check": "timestamptz",
+    "last_verdict_at": "timestamptz",
+    "unseen_since": "timestamptz",
+    "next_look_at": "timestamptz",
+}
+
+# Who asked for a look while this one was under way gets another at once.
+_WRITE = f"""
+update channels_app_watch w
+set lease_until = null,
+    {", ".join(f"{name} = v.{name}" for name in _COLUMNS if name not in ("channel_id", "next_look_at"))},
+    next_look_at = case when w.requested_at > w.look_started_at then statement_timestamp() else v.next_look_at end
+from unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())}) as v ({", ".join(_COLUMNS)})
+where w.channel_id = v.channel_id
+"""  # noqa: S608
+
+# A clock that was set back must make no period impossible, nor two of them overlap.
+_WRITE_PERIODS = """
+with v as (
+    select * from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+        as v (channel_id, tenant_id, status, cause, at, end_of_last)
+), ended as (
+    update channels_app_connectionperiod p
+    set ended_at = greatest(p.started_at, v.end_of_last)
+    from v where p.channel_id = v.channel_id and p.ended_at is null
+    returning p.channel_id, p.ended_at
+)
+insert into channels_app_connectionperiod (channel_id, tenant_id, status, cause, started_at)
+select v.channel_id, v.tenant_id, v.status, v.cause, greatest(v.at, e.ended_at, (
+    select max(p.ended_at) from channels_app_connectionperiod p where p.channel_id = v.channel_id))
+from v left join ended e on e.channel_id = v.channel_id
+"""

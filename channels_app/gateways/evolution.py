@@ -1,0 +1,163 @@
+"""Evolution API: one look at one channel becomes one Reading.
+
+Facts (2.3.6, observed): GET /instance/connectionState/{name} answers from process memory and never asks WhatsApp,
+so `open` proves nothing about sending; the row that GET /instance/fetchInstances reads changes only on a QR code, a
+login and a final logout. The pair says why a number is down. `connectionState` finds a name before it looks at the
+key (404 before 401). Query parameters override the path there, so a look's path carries none.
+Never raises: what goes wrong becomes a Reading with a cause. No HTTP type and no word of Evolution leaves this file and
+`evolution_answers`, which reads the bodies.
+
+`raw_state` is the state's own word; "absent" where the server answered without one; and where no state was read,
+our short word for what came instead: "timeout", "refused", "no such name", "not JSON" …
+"""
+
+import time
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import quote
+
+import structlog
+
+from channels_app.gateways import Target
+from channels_app.gateways.evolution_answers import (
+    ABSENT,
+    NOT_VERIFIABLE,
+    Meaning,
+    OddAnswer,
+    Row,
+    classify,
+    error_message,
+    find_row,
+    state_of,
+)
+from core import addresses, http
+from core.fields import Secret, UndecryptableSecret
+from incidents.causes import UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF
+from incidents.readings import Reading, Status, clean_text
+
+log = structlog.get_logger(__name__)
+
+
+def look(target: Target, *, at: datetime, seconds: float) -> Reading:
+    """Look once, within `seconds` in all: one request, and a second one where the reason is needed."""
+    started = time.monotonic()
+    try:
+        reading = _look(target, at, started + seconds)
+    except Exception as error:  # one channel's surprise stays that channel's
+        log.error("look_surprised", error=type(error).__name__)
+        reading = _error(at, "invalid_answer")
+    return replace(reading, took_ms=round((time.monotonic() - started) * 1000))
+
+
+def _look(target: Target, at: datetime, deadline: float) -> Reading:
+    headers = _headers(target.key)
+    if headers is None:
+        return _error(at, "key_rejected", received="key cannot be sent")
+    try:
+        name = quote(addresses.instance_name(target.instance_name), safe="")
+        answer = _get(target, f"/instance/connectionState/{name}", headers, deadline)
+        if answer.status != 200:
+            return _refusal(answer, at)
+        state = state_of(answer.body, target.instance_name)
+    except addresses.AddressError:
+        return _error(at, "instance_missing", received="impossible name")
+    except OddAnswer as odd:
+        return _error(at, odd.cause, received=odd.received)
+    except (http.Failure, http.AddressRefused) as failure:
+        return _no_answer(failure, at)
+    row = _row(target, name, headers, deadline) if _must_ask(target, state) else None
+    status, cause, code = _meaning(target, state, row)
+    return Reading(
+        at=at,
+        status=status,
+        cause=cause,
+        code=code,
+        raw_state=state,
+        integration=row.integration if row else "",
+        owner_jid=row.owner_jid if row else "",
+    )
+
+
+def _must_ask(target: Target, state: str) -> bool:
+    """The reason is asked for when a state is new, or may open an incident; `open` once, for the integration."""
+    known = target.known
+    if state == ABSENT or (known and known.integration in NOT_VERIFIABLE):
+        return False
+    if state == "open":
+        return known is None or not known.integration
+    return known is None or target.ask_reason or state != known.raw_state
+
+
+def _meaning(target: Target, state: str, row: Row | None) -> Meaning:
+    known = target.known
+    if known and known.integration in NOT_VERIFIABLE:
+        return Status.UNKNOWN, "not_verifiable", None
+    is_repeat = known is not None and state == known.raw_state
+    if row is None and is_repeat and (known.status is Status.OPEN) is (state == "open"):
+        return known.status, known.cause, known.code
+    return classify(state, row)
+
+
+def _row(target: Target, name: str, headers: dict[str, str], deadline: float) -> Row | None:
+    """Ask for the row; None where it is refused, unknown, odd or late: a look does without it."""
+    try:
+        answer = _get(target, f"/instance/fetchInstances?instanceName={name}", headers, deadline)
+        return find_row(answer.body, target.instance_name) if answer.status == 200 else None
+    except (http.Failure, http.AddressRefused, OddAnswer):
+        return None
+
+
+def _get(target: Target, path: str, headers: dict[str, str], deadline: float) -> http.Answer:
+    seconds = deadline - time.monotonic()
+    return http.get(target.base_url + path, headers=headers, seconds=seconds, operator_owned=target.operator_owned)
+
+
+def _headers(key: Secret | None) -> dict[str, str] | None:
+    """Return the headers, or None where there is no key that a header can carry (a zero-width blank was pasted)."""
+    try:
+        text = key.reveal().strip() if key else ""
+        text.encode("latin-1")
+    except (UndecryptableSecret, UnicodeEncodeError) as error:
+        log.warning("key_not_usable", error=type(error).__name__)
+        return None
+    return {"apikey": text} if text and text.isprintable() else None
+
+
+def _refusal(answer: http.Answer, at: datetime) -> Reading:
+    """Translate an answer that is not a 200. Whatever its body says of states, it is never healthy."""
+    status = answer.status
+    if status == 429:
+        return Reading(at=at, status=None, cause=UNSEEN_ASKED_TO_WAIT, code=status, wait=answer.retry_after)
+    if status in (401, 403):
+        return _error(at, "key_rejected", code=status)
+    if status in (301, 302, 303, 307, 308):
+        return _error(at, "wrong_address", code=status, received="a redirect")
+    if status >= 500:
+        return _error(at, "server_error", code=status)
+    if status == 404:
+        return _error(at, _not_found(error_message(answer.body)), code=status)
+    return _error(at, "invalid_answer", code=status)
+
+
+def _not_found(message: str | None) -> str:
+    if message is None or message.startswith("Cannot "):  # a proxy's page, or a path that Evolution does not know
+        return "wrong_address"
+    return "instance_missing" if message.startswith(('The "', 'Instance "')) else "invalid_answer"
+
+
+def _no_answer(failure: Exception, at: datetime) -> Reading:
+    match failure:
+        case http.AddressRefused():
+            return _error(at, "address_refused", received=failure.host)
+        case http.Unreachable(detail="own limit"):
+            return Reading(at=at, status=None, cause=UNSEEN_CUT_OFF)
+        case http.Unreachable():
+            return _error(at, "server_unreachable", received=failure.detail)
+        case http.BadCertificate():
+            return _error(at, "certificate", received=failure.detail)
+        case _:
+            return _error(at, "invalid_answer", received=failure.detail)
+
+
+def _error(at: datetime, cause: str, *, code: int | None = None, received: str = "") -> Reading:
+    return Reading(at=at, status=Status.ERROR, cause=cause, code=code, raw_state=clean_text(received))

@@ -1,0 +1,281 @@
+"""Whom Vigia watches (settings) and what the watch knows (state).
+
+A person writes `Server` and `Channel`; the service alone writes the rest. Every table with tenant data has its own
+`tenant_id`, tied to its parent's by a composite foreign key in the migration.
+"""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core import addresses
+from core.fields import EncryptedTextField
+from incidents.causes import CAUSES
+from incidents.readings import RAW_STATE_CHARACTERS, Status
+from tenants.models import Tenant, User
+
+STATUS_LABELS = {
+    Status.OPEN: _("Connected"),
+    Status.CONNECTING: _("Connecting"),
+    Status.QR_PENDING: _("QR pending"),
+    Status.DISCONNECTED: _("Disconnected"),
+    Status.ERROR: _("Server error"),
+    Status.UNKNOWN: _("Unknown"),
+}
+STATUSES = [(status.value, label) for status, label in STATUS_LABELS.items()]
+KNOWN_STATUS = Q(connection_status__in=[status.value for status in Status])
+
+
+class Server(models.Model):
+    """One Evolution API server. Without a tenant it is the operator's."""
+
+    class Kind(models.TextChoices):
+        EVOLUTION = "evolution", "Evolution API"
+
+    tenant = models.ForeignKey(
+        Tenant,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="servers",
+        verbose_name=_("clinic"),
+        help_text=_("Empty: the operator's own server."),
+    )
+    name = models.CharField(_("name"), max_length=80)
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.EVOLUTION)
+    base_url = models.CharField(
+        _("address"), max_length=300, help_text=_("For example https://evolution.example.com, without /manager.")
+    )
+    api_key = EncryptedTextField(_("access key"), blank=True)
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
+    # 0 for the operator's: what a channel's pair (server, owner) refers to, so that no tenant uses another's server.
+    owner_key = models.GeneratedField(
+        expression=Coalesce("tenant_id", Value(0)), output_field=models.BigIntegerField(), db_persist=True
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("server"), _("servers")
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["id", "owner_key"], name="server_and_its_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def from_db(cls, db, field_names, values) -> "Server":
+        server = super().from_db(db, field_names, values)
+        server._loaded_url = server.__dict__.get("base_url", "")
+        return server
+
+    def clean(self) -> None:
+        """Rebuild the address from its parts. The key follows the host: a new scheme, host or port empties it."""
+        try:
+            self.base_url = addresses.rebuild(self.base_url)
+        except addresses.AddressError as error:
+            raise ValidationError({"base_url": error.sentence}) from error
+        came_from = getattr(self, "_loaded_url", "")
+        if came_from and addresses.origin(came_from) != addresses.origin(self.base_url) and not isinstance(self.api_key, str):
+            self.api_key = ""  # a stored key; one that was typed just now is a plain text and stays
+
+
+class ChannelQuerySet(models.QuerySet):
+    def watched(self) -> "ChannelQuerySet":
+        return self.filter(provider=Channel.Provider.EVOLUTION_API, is_active=True, archived_at=None, tenant__is_active=True)
+
+
+class Channel(models.Model):
+    """One WhatsApp number: one instance on a server. Settings only; `Watch` holds what is known of it."""
+
+    class Provider(models.TextChoices):
+        EVOLUTION_API = "evolution_api", "Evolution API"
+        OTHER = "other", _("Other, not watched")
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="channels", verbose_name=_("clinic"))
+    server = models.ForeignKey(Server, models.PROTECT, related_name="channels", verbose_name=_("server"))
+    server_owner = models.BigIntegerField(editable=False)  # the server's owner_key, held to it by the database
+    instance_name = models.CharField(_("instance name"), max_length=255)
+    name = models.CharField(_("name"), max_length=80, help_text=_("What people call this number, for example Reception."))
+    phone = models.CharField(
+        _("phone"),
+        max_length=20,
+        blank=True,
+        validators=[RegexValidator(r"^\+?[0-9 ()-]{8,20}$", _("Write the number with digits, for example +55 11 90000-0000."))],
+    )
+    provider = models.CharField(_("provider"), max_length=16, choices=Provider.choices, default=Provider.EVOLUTION_API)
+    own_token = EncryptedTextField(_("instance token"), blank=True, help_text=_("Optional; used instead of the server's key."))
+    is_active = models.BooleanField(_("watched"), default=True)
+    alerts_enabled = models.BooleanField(_("warn when this number disconnects"), default=True)
+    heartbeat_threshold_minutes = models.PositiveSmallIntegerField(
+        _("warn after (minutes)"), default=5, validators=[MinValueValidator(1), MaxValueValidator(60)]
+    )
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = ChannelQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("number"), _("numbers")
+        ordering = ["name", "pk"]
+        indexes = [models.Index(fields=["tenant", "name", "id"], name="channel_of_tenant_by_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["server", "instance_name"], name="one_channel_per_instance"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="channel_and_its_tenant"),
+            models.CheckConstraint(
+                condition=Q(heartbeat_threshold_minutes__gte=1, heartbeat_threshold_minutes__lte=60),
+                name="threshold_from_1_to_60_minutes",
+            ),
+            models.CheckConstraint(
+                condition=Q(server_owner=0) | Q(server_owner=F("tenant_id")), name="server_is_the_operators_or_its_own"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        try:
+            addresses.instance_name(self.instance_name)
+        except addresses.AddressError as error:
+            raise ValidationError({"instance_name": error.sentence}) from error
+        if self.server_id and self.tenant_id:
+            self.server_owner = self.server.owner_key
+            if self.server_owner not in (0, self.tenant_id):
+                raise ValidationError({"server": _("This server belongs to another clinic.")})
+
+
+class Watch(models.Model):
+    """What the watch knows of one channel. Written by the service alone: `due` claims, `watch` flushes.
+
+    No index holds a column that every look writes, and the pages keep room: 100 % of the updates stay HOT.
+    """
+
+    channel = models.OneToOneField(Channel, models.PROTECT, primary_key=True, db_constraint=False, related_name="watch")
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    # Written by the claim
+    lease_until = models.DateTimeField(null=True)
+    look_no = models.BigIntegerField(db_default=0)
+    look_started_at = models.DateTimeField(_("last look began"), null=True)
+    # The last verdict
+    connection_status = models.CharField(_("status"), max_length=16, choices=STATUSES, db_default=Status.UNKNOWN.value)
+    cause = models.CharField(_("cause"), max_length=32, db_default="not_looked_at")
+    raw_state = models.CharField(_("server's word"), max_length=RAW_STATE_CHARACTERS, db_default="")
+    code = models.IntegerField(_("code"), null=True)
+    status_since = models.DateTimeField(_("status since"), null=True)
+    cause_since = models.DateTimeField(_("cause since"), null=True)
+    last_open_at = models.DateTimeField(_("last seen connected"), null=True)
+    paired_at = models.DateTimeField(_("first seen paired"), null=True)
+    integration = models.CharField(max_length=40, db_default="")
+    owner_jid = models.CharField(max_length=80, db_default="")
+    seen_server = models.BigIntegerField(null=True)  # whose verdict this is: a channel that has moved starts anew
+    seen_instance = models.CharField(max_length=255, db_default="")
+    # The bad run, as lifecycle keeps it
+    first_unhealthy_at = models.DateTimeField(_("bad since"), null=True)
+    bad_seconds = models.FloatField(_("observed bad seconds"), db_default=0.0)
+    threshold_seconds = models.FloatField(null=True)  # that the last verdict was judged by
+    good_streak = models.PositiveSmallIntegerField(db_default=0)
+    good_since = models.DateTimeField(null=True)
+    run_readings = models.JSONField(db_default=Value([], models.JSONField()))
+    # When
+    last_health_check = models.DateTimeField(_("last check"), null=True)
+    last_verdict_at = models.DateTimeField(_("last verdict"), null=True)
+    unseen_since = models.DateTimeField(_("unseen since"), null=True)
+    next_look_at = models.DateTimeField(_("next look"), db_default=Now())
+    requested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("watch"), _("watches")
+        constraints = [
+            models.CheckConstraint(condition=KNOWN_STATUS, name="watch_status_is_known"),
+            models.CheckConstraint(condition=Q(bad_seconds__gte=0), name="bad_seconds_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.get_connection_status_display()}"
+
+    @property
+    def cause_title(self) -> str:
+        return str(CAUSES[self.cause].title) if self.cause in CAUSES else self.cause
+
+
+class ConnectionPeriod(models.Model):
+    """An interval of one status and cause of one channel. A new row only when they change, or after a blind gap."""
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    channel = models.ForeignKey(
+        Channel, models.PROTECT, related_name="periods", db_constraint=False, db_index=False, verbose_name=_("number")
+    )
+    status = models.CharField(_("status"), max_length=16, choices=STATUSES)
+    cause = models.CharField(_("cause"), max_length=32)
+    started_at = models.DateTimeField(_("start"))
+    ended_at = models.DateTimeField(_("end"), null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("period"), _("periods")
+        ordering = ["-started_at", "-pk"]
+        indexes = [models.Index(fields=["channel", "started_at"], name="period_of_channel_by_start")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel"], condition=Q(ended_at=None), name="one_open_period_per_channel"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")), name="period_ends_after_its_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.get_status_display()}"
+
+
+class Sweep(models.Model):
+    """ "Check now": a moment, a scope, who asked. Its progress is derived: whose look began after that moment.
+
+    The scope is everything, one tenant's numbers, or one channel.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="+", verbose_name=_("clinic"))
+    channel = models.ForeignKey(
+        Channel, models.PROTECT, null=True, related_name="+", db_constraint=False, verbose_name=_("number")
+    )
+    requested_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("asked by"))
+    started_at = models.DateTimeField(_("start"), db_default=Now())
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("check on demand"), _("checks on demand")
+        ordering = ["-started_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(channel=None) | Q(tenant__isnull=False), name="sweep_of_a_channel_names_its_tenant"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.channel or self.tenant or _("All numbers"))
+
+    def channels(self) -> ChannelQuerySet:
+        """Those it is about and that are watched now."""
+        if self.channel_id:
+            return Channel.objects.watched().filter(pk=self.channel_id)
+        return Channel.objects.watched().filter(tenant=self.tenant_id) if self.tenant_id else Channel.objects.watched()
+
+    def waiting(self) -> ChannelQuerySet:
+        """Those whose look after the asking has not ended yet. A look in flight when asked does not count."""
+        ended = Q(watch__look_started_at__gte=self.started_at, watch__lease_until=None)
+        return self.channels().exclude(ended)
+
+
+class Pulse(models.Model):
+    """One row: that the watch itself is alive."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    last_tick_at = models.DateTimeField(_("last tick"))
+    oldest_overdue_seconds = models.FloatField(_("oldest overdue look (seconds)"))
+    channels_watched = models.IntegerField(_("numbers watched"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("pulse")
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_pulse")]
+
+    def __str__(self) -> str:
+        return str(self.last_tick_at)

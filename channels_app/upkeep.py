@@ -1,0 +1,100 @@
+"""What every tick keeps in order, before anybody is looked at: new channels, channels that are no longer watched, the pulse.
+
+Each statement is idempotent and repairs whatever came before, whoever did it: no signal, no hook, no form has to remember.
+"""
+
+import structlog
+from django.db import connection, transaction
+
+from channels_app.due import WATCHED
+from incidents import ledger
+
+log = structlog.get_logger(__name__)
+
+
+def keep_up() -> None:
+    """Do one tick's work."""
+    _adopt_new_channels()
+    _forget_unwatched()
+    _beat_the_pulse()
+
+
+def _adopt_new_channels() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ADOPT)
+
+
+def _forget_unwatched() -> None:
+    """Let go of channels that are switched off, archived or moved: their incidents close, their runs are forgotten."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_UNWATCHED)
+        channels = [channel for (channel,) in cursor.fetchall()]
+        closed = ledger.close_unwatched()
+        if channels:
+            cursor.execute(_END_PERIODS, [channels])
+            cursor.execute(_FORGET, [channels])
+    if channels or closed:
+        log.info("no longer watched", channels=len(channels), incidents_closed=len(closed))
+
+
+def _beat_the_pulse() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_PULSE)
+
+
+_ADOPT = """
+insert into channels_app_watch (channel_id, tenant_id)
+select c.id, c.tenant_id from channels_app_channel c
+where not exists (select from channels_app_watch w where w.channel_id = c.id)
+on conflict do nothing
+"""
+
+# Rows that a flush holds right now wait for the next tick.
+_UNWATCHED = f"""
+select w.channel_id
+from channels_app_watch w
+join channels_app_channel c on c.id = w.channel_id
+join tenants_tenant t on t.id = c.tenant_id
+where w.seen_server is not null
+    and (not ({WATCHED}) or (w.seen_server, w.seen_instance) <> (c.server_id, c.instance_name))
+order by w.channel_id
+for no key update of w skip locked
+"""  # noqa: S608 (our own constants)
+
+_END_PERIODS = """
+update channels_app_connectionperiod p
+set ended_at = greatest(p.started_at, w.last_verdict_at)
+from channels_app_watch w
+where w.channel_id = p.channel_id and p.ended_at is null and p.channel_id = any(%s)
+"""
+
+# The look number goes up so that a look in flight is dropped. What belongs to the instance survives a mere switching off.
+_FORGET = """
+update channels_app_watch w
+set look_no = w.look_no + 1, lease_until = null, next_look_at = statement_timestamp(),
+    connection_status = 'unknown', cause = 'not_looked_at', raw_state = '', code = null,
+    status_since = null, cause_since = null, last_verdict_at = null, unseen_since = null,
+    first_unhealthy_at = null, bad_seconds = 0, good_streak = 0, good_since = null, run_readings = '[]',
+    last_open_at = case when channel.stays then w.last_open_at end,
+    paired_at = case when channel.stays then w.paired_at end,
+    integration = case when channel.stays then w.integration else '' end,
+    owner_jid = case when channel.stays then w.owner_jid else '' end,
+    seen_server = null, seen_instance = ''
+from (
+    select w.channel_id, (w.seen_server, w.seen_instance) = (c.server_id, c.instance_name) as stays
+    from channels_app_watch w join channels_app_channel c on c.id = w.channel_id
+) channel
+where channel.channel_id = w.channel_id and w.channel_id = any(%s)
+"""
+
+_PULSE = f"""
+insert into channels_app_pulse (id, last_tick_at, oldest_overdue_seconds, channels_watched)
+select 1, statement_timestamp(),
+    greatest(0, coalesce(extract(epoch from statement_timestamp() - min(w.next_look_at)), 0)), count(*)
+from channels_app_watch w
+join channels_app_channel c on c.id = w.channel_id
+join tenants_tenant t on t.id = c.tenant_id
+where {WATCHED}
+on conflict (id) do update set last_tick_at = excluded.last_tick_at,
+    oldest_overdue_seconds = excluded.oldest_overdue_seconds, channels_watched = excluded.channels_watched
+"""  # noqa: S608

@@ -1,0 +1,242 @@
+"""Every setting, in one file. The environment decides; `docs/configuration.md` tells what each variable means.
+
+A wrong value ends the start with one sentence that names the variable and the remedy.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+import structlog
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+
+def whole(variable: str, default: int, *, least: int, most: int) -> int:
+    """Read a whole number within its limits."""
+    text = env.str(variable, str(default))
+    if not text.strip().isdecimal() or not least <= int(text) <= most:
+        raise ImproperlyConfigured(f"{variable} is {text!r}: set it to a whole number from {least} to {most}.")
+    return int(text)
+
+
+# --- What kind of process this is -------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", False)
+TESTING = env.bool("VIGIA_TESTING", False)  # the launcher of faults and benches: shortened time without DEBUG
+SECRET_KEY = env.str("SECRET_KEY", "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY is not set: give it 50 or more random characters.")
+
+# --- Where it stands --------------------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+SUPPORT_NAME = env.str("SUPPORT_NAME", "")  # empty: "o suporte", in the reader's language
+SUPPORT_CONTACT = env.str("SUPPORT_CONTACT", "")
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+# --- Apps -------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "django_structlog",
+    "core",
+    "tenants",
+    "notifications",
+    "incidents",
+    "channels_app",
+]
+if DEBUG:
+    INSTALLED_APPS.append("demo")
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.middleware.ScopeMiddleware",  # directly after authentication: until here nobody sees a tenant's row
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database and broker ----------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL")}
+DATABASES["default"]["ATOMIC_REQUESTS"] = True  # rolls a failed view back; the scope's own transaction is outside it
+DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL names another database: Vigia needs PostgreSQL (postgresql://…).")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.str("REDIS_URL")
+
+# --- Celery: a doorbell and nothing more. What is due lives in PostgreSQL ----------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # there are no results, so beat needs no task that cleans them up
+CELERY_TASK_ACKS_LATE = False  # 5.7.0 dies when the broker is lost while a late acknowledgement is held
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "watch"
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # the default gives up after three quarters of an hour
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "visibility_timeout": 600,
+}
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
+
+# --- The watch --------------------------------------------------------------------------------------------------
+
+HEARTBEAT_INTERVAL_SECONDS = whole("HEARTBEAT_INTERVAL_SECONDS", 120, least=1, most=3600)
+HEARTBEAT_RECHECK_SECONDS = whole("HEARTBEAT_RECHECK_SECONDS", 10, least=1, most=600)
+HEARTBEAT_TIMEOUT_SECONDS = whole("HEARTBEAT_TIMEOUT_SECONDS", 8, least=1, most=60)
+HEARTBEAT_TICK_SECONDS = whole("HEARTBEAT_TICK_SECONDS", 10, least=1, most=60)
+HEARTBEAT_MINUTE_SECONDS = whole("HEARTBEAT_MINUTE_SECONDS", 60, least=1, most=60)
+WATCH_THREADS = whole("WATCH_THREADS", 256, least=1, most=1024)
+EVOLUTION_ALLOWED_HOSTS = env.list("EVOLUTION_ALLOWED_HOSTS", default=[])
+EVOLUTION_LOCALHOST_ALIAS = env.str("EVOLUTION_LOCALHOST_ALIAS", "")
+if HEARTBEAT_MINUTE_SECONDS != 60 and not (DEBUG or TESTING):
+    raise ImproperlyConfigured("HEARTBEAT_MINUTE_SECONDS shortens the clock for demonstrations: remove it in production.")
+
+CELERY_BEAT_SCHEDULE = {
+    "ring the watch": {"task": "channels_app.tasks.ring", "schedule": timedelta(seconds=HEARTBEAT_TICK_SECONDS)},
+}
+
+# --- Secrets at rest --------------------------------------------------------------------------------------------
+
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+if not FIELD_ENCRYPTION_KEYS:
+    raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS is not set: give it one or more Fernet keys, the newest first.")
+try:
+    [Fernet(key) for key in FIELD_ENCRYPTION_KEYS]
+except ValueError as error:
+    raise ImproperlyConfigured(
+        "FIELD_ENCRYPTION_KEYS holds a value that is no Fernet key (32 bytes in URL-safe base64)."
+    ) from error
+
+# --- People -----------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "tenants.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+# --- Languages and time -----------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "pt-br"
+LANGUAGES = [("pt-br", _("Portuguese (Brazil)")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "America/Sao_Paulo"
+USE_TZ = True
+
+# --- Static files -----------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+if not DEBUG:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+
+# --- Manners of the web -----------------------------------------------------------------------------------------
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+if not DEBUG:
+    SECURE_SSL_REDIRECT = not TESTING
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = not TESTING
+    CSRF_COOKIE_SECURE = not TESTING
+
+# --- Logs: one line an event, never a key, a token or a whole phone number ----------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    raise ImproperlyConfigured(f"LOG_LEVEL is {LOG_LEVEL!r}: choose DEBUG, INFO, WARNING or ERROR.")
+_SHARED_PROCESSORS = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+            "foreign_pre_chain": _SHARED_PROCESSORS,
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.server": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
+        # A ring every ten seconds is no news; what came of it is in the flush's line.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+    },
+}
+structlog.configure(
+    processors=[structlog.stdlib.filter_by_level, *_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)

@@ -1,0 +1,10 @@
+"""Where each address leads."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),  # until the pages are there, the admin is the face
+    path("admin/", admin.site.urls),
+]

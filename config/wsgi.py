@@ -1,0 +1,8 @@
+"""The web process: gunicorn config.wsgi. It declares no scope; its middleware does, per request."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_wsgi_application()

@@ -1,0 +1,243 @@
+"""From looks to the record: one transaction that writes state, periods, incidents and notifications, or nothing."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from channels_app import due, upkeep
+from channels_app.flush import READINGS_KEPT, Look, flush
+from channels_app.models import Channel, ConnectionPeriod, Server, Watch
+from incidents.causes import UNSEEN_ASKED_TO_WAIT
+from incidents.models import Incident
+from incidents.readings import Status
+from notifications.models import Notification
+from tests.support import people
+from tests.support.readings import NOON, healthy, reading
+
+SECOND = timedelta(seconds=1)
+INTERVAL, DEADLINE = timedelta(seconds=120), timedelta(seconds=8)  # the defaults that these tests run with
+
+
+@pytest.fixture
+def server(db):
+    return people.server()
+
+
+@pytest.fixture
+def channel(clinic, server):
+    made = people.channel(clinic, server, heartbeat_threshold_minutes=1)
+    upkeep.keep_up()
+    return made
+
+
+@pytest.fixture
+def paired(channel):
+    """A channel that was seen connected two minutes before noon."""
+    see(channel, healthy(NOON - INTERVAL))
+    return channel
+
+
+def claim(channel):
+    Watch.objects.filter(channel=channel).update(next_look_at=timezone.now() - SECOND, lease_until=None)
+    (order,) = [order for order in due.claim(100) if order.channel_id == channel.pk]
+    return order
+
+
+def see(channel, *readings):
+    """Look at the channel and see these, one after the other; return the watch afterwards."""
+    for seen in readings:
+        flush([Look(claim(channel), seen)])
+    return Watch.objects.get(channel=channel)
+
+
+def periods():
+    return list(ConnectionPeriod.objects.order_by("started_at").values_list("status", "started_at", "ended_at"))
+
+
+def test_a_look_writes_status_and_cause_and_plans_the_next(channel):
+    watch = see(channel, healthy(NOON, integration="WHATSAPP-BAILEYS", owner_jid="55@s.whatsapp.net", took_ms=1500))
+
+    assert (watch.connection_status, watch.cause, watch.raw_state) == ("open", "connected", "open")
+    assert (watch.status_since, watch.cause_since, watch.last_open_at, watch.paired_at) == (NOON,) * 4
+    assert (watch.integration, watch.owner_jid) == ("WHATSAPP-BAILEYS", "55@s.whatsapp.net")
+    assert (watch.last_verdict_at, watch.last_health_check) == (NOON, NOON + 1.5 * SECOND)
+    assert (watch.next_look_at, watch.lease_until) == (NOON + INTERVAL, None)
+
+
+def test_a_phone_down_for_exactly_the_threshold_opens_one_incident(paired, admin):
+    see(paired, *(reading(at=NOON + after * SECOND) for after in (0, 10, 60)))
+
+    incident = Incident.objects.get()
+    assert (incident.started_at, incident.opened_at, incident.cause) == (NOON, NOON + 60 * SECOND, "logged_out")
+    assert [notification.user for notification in Notification.objects.all()] == [admin]
+
+
+def test_a_moment_before_the_threshold_nothing_opens(paired):
+    watch = see(paired, *(reading(at=NOON + after * SECOND) for after in (0, 10, 59.9)))
+    assert not Incident.objects.exists()
+    assert watch.next_look_at == NOON + 60 * SECOND
+
+
+def test_two_healthy_looks_resolve_it_at_the_first_of_them(paired, admin):
+    see(paired, *(reading(at=NOON + after * SECOND) for after in (0, 60)))
+    see(paired, healthy(NOON + 90 * SECOND))
+    assert Incident.objects.open().exists()
+
+    watch = see(paired, healthy(NOON + 100 * SECOND))
+
+    incident = Incident.objects.get()
+    assert (incident.resolved_at, incident.duration_seconds) == (NOON + 90 * SECOND, 90)
+    assert watch.first_unhealthy_at is None
+    assert Notification.objects.get(event="resolved").user == admin
+
+
+def test_a_number_that_nobody_ever_connected_opens_nothing(channel):
+    watch = see(channel, *(reading("never_paired", at=NOON + after * SECOND) for after in (0, 60, 600)))
+    assert (watch.connection_status, watch.cause, watch.first_unhealthy_at) == ("disconnected", "never_paired", None)
+    assert not Incident.objects.exists()
+
+
+def test_an_owner_shows_that_a_number_was_paired_before_we_came(channel):
+    see(channel, *(reading(at=NOON + after * SECOND, owner_jid="55@s.whatsapp.net") for after in (0, 60)))
+    assert Incident.objects.open().count() == 1
+
+
+def test_the_threshold_that_counts_is_the_one_at_the_flush(paired):
+    see(paired, reading(at=NOON))
+    order = claim(paired)
+    Channel.objects.update(heartbeat_threshold_minutes=2)
+    flush([Look(order, reading(at=NOON + 60 * SECOND))])
+    assert not Incident.objects.exists()
+
+
+def test_a_result_that_a_later_look_overtook_is_dropped(paired):
+    late, newer = claim(paired), claim(paired)
+    flush([Look(newer, healthy(NOON + 5 * SECOND))])
+
+    counts = flush([Look(late, reading(at=NOON))])
+
+    assert counts["dropped"] == 1
+    assert Watch.objects.get().connection_status == "open"
+
+
+@pytest.mark.parametrize("change", ["instance", "key", "own token", "server", "address", "switched off"])
+def test_a_result_of_a_channel_that_was_changed_meanwhile_is_dropped_and_it_is_due_again(change, paired):
+    order = claim(paired)
+    match change:
+        case "instance":
+            Channel.objects.update(instance_name="another")
+        case "key":
+            server = Server.objects.get()
+            server.api_key = "a new key"
+            server.save()
+        case "own token":
+            paired.own_token = "its own"
+            paired.save()
+        case "server":
+            other = people.server()
+            Channel.objects.update(server=other, server_owner=other.owner_key)
+        case "address":
+            Server.objects.update(base_url="https://elsewhere.example.com")
+        case "switched off":
+            Channel.objects.update(is_active=False)
+
+    counts = flush([Look(order, reading(at=NOON))])
+
+    watch = Watch.objects.get()
+    assert (counts["dropped"], watch.connection_status, watch.lease_until) == (1, "open", None)
+    assert watch.next_look_at <= timezone.now()
+
+
+def test_who_asked_while_a_look_was_under_way_gets_another(paired, operator):
+    order = claim(paired)
+    due.request(by=operator)
+    flush([Look(order, healthy(NOON))])
+    assert [again.channel_id for again in due.claim(1)] == [paired.pk]
+
+
+def test_a_period_lasts_until_status_or_cause_changes(channel):
+    see(channel, healthy(NOON), healthy(NOON + INTERVAL), reading(at=NOON + 2 * INTERVAL), reading("banned", at=NOON + 2 * INTERVAL + 10 * SECOND))
+    assert periods() == [
+        ("open", NOON, NOON + 2 * INTERVAL),
+        ("disconnected", NOON + 2 * INTERVAL, NOON + 2 * INTERVAL + 10 * SECOND),
+        ("disconnected", NOON + 2 * INTERVAL + 10 * SECOND, None),
+    ]
+
+
+def test_after_a_blind_gap_the_old_period_ends_at_the_last_verdict(channel):
+    see(channel, healthy(NOON), healthy(NOON + 2 * INTERVAL + DEADLINE), healthy(NOON + timedelta(hours=3)))
+    assert periods() == [("open", NOON, NOON + 2 * INTERVAL + DEADLINE), ("open", NOON + timedelta(hours=3), None)]
+
+
+def test_a_status_outlives_a_blind_gap(channel):
+    watch = see(channel, healthy(NOON), healthy(NOON + timedelta(hours=3)))
+    assert (watch.status_since, watch.cause_since) == (NOON, NOON)
+
+
+def test_a_clock_that_was_set_back_makes_no_period_overlap(paired):
+    see(paired, reading(at=NOON - timedelta(hours=1)), healthy(NOON - timedelta(hours=1) + 10 * SECOND))
+    rows = periods()
+    assert all(later[1] >= earlier[2] for earlier, later in pairwise(rows))
+
+
+def test_what_we_could_not_look_at_keeps_its_last_verdict(paired):
+    watch = see(paired, reading(UNSEEN_ASKED_TO_WAIT, None, NOON, wait=timedelta(minutes=5)))
+    assert (watch.connection_status, watch.last_verdict_at, watch.unseen_since) == ("open", NOON - INTERVAL, NOON)
+    assert watch.next_look_at == NOON + timedelta(minutes=5)
+    assert len(periods()) == 1
+
+
+def test_after_a_quarter_of_an_hour_unseen_the_operator_is_told_once(paired, operator, admin):
+    see(paired, *(reading(UNSEEN_ASKED_TO_WAIT, None, NOON + after * timedelta(minutes=1)) for after in (0, 14, 15, 17)))
+    assert [notification.user for notification in Notification.objects.all()] == [operator]
+
+
+def test_the_official_api_is_shown_and_never_judged(paired):
+    watch = see(paired, *(reading("not_verifiable", Status.UNKNOWN, NOON + after * INTERVAL) for after in range(4)))
+    assert (watch.connection_status, watch.cause, watch.first_unhealthy_at) == ("unknown", "not_verifiable", None)
+    assert not Incident.objects.exists()
+
+
+def test_the_last_readings_of_the_run_go_into_its_incident(paired):
+    Channel.objects.update(heartbeat_threshold_minutes=5)
+    watch = see(paired, *(reading(at=NOON + after * 20 * SECOND, code=401, took_ms=12) for after in range(16)))
+
+    told = Incident.objects.get().readings
+    assert len(told) == READINGS_KEPT
+    assert told[-1] == {
+        "at": "2026-11-24T12:05:00+00:00",
+        "status": "disconnected",
+        "cause": "logged_out",
+        "code": 401,
+        "ms": 12,
+    }
+    assert watch.run_readings == []
+
+
+def test_a_flush_that_cannot_tell_anybody_writes_nothing_at_all(paired, admin):
+    see(paired, reading(at=NOON))
+    before = Watch.objects.values().get()
+    order = claim(paired)
+    with connection.cursor() as cursor:
+        cursor.execute("alter table notifications_notification add constraint the_disk_is_full check (title = '')")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        flush([Look(order, reading(at=NOON + 60 * SECOND))])
+
+    after = Watch.objects.values().get()
+    assert not Incident.objects.exists()
+    assert (after["bad_seconds"], after["last_verdict_at"]) == (before["bad_seconds"], before["last_verdict_at"])
+    assert len(periods()) == 2
+
+
+def test_a_flush_of_many_takes_as_many_queries_as_one(clinic, server, django_assert_max_num_queries):
+    for _ in range(30):
+        people.channel(clinic, server)
+    upkeep.keep_up()
+    orders = due.claim(30)
+    with django_assert_max_num_queries(5):  # lock, watches, periods, and the transaction's two
+        counts = flush(Look(order, healthy(NOON)) for order in orders)
+    assert counts["healthy"] == 30
