@@ -1,0 +1,3 @@
+from tests.support.simulator import simulator
+
+__all__ = ["simulator"]
