@@ -14,7 +14,16 @@ from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+
+def needed(variable: str, remedy: str) -> str:
+    """Read what has no default."""
+    text = env.str(variable, "")
+    if not text:
+        raise ImproperlyConfigured(f"{variable} is not set: {remedy}.")
+    return text
 
 
 def whole(variable: str, default: int, *, least: int, most: int) -> int:
@@ -25,19 +34,38 @@ def whole(variable: str, default: int, *, least: int, most: int) -> int:
     return int(text)
 
 
+def yes_or_no(variable: str) -> bool:
+    """Read a switch that is off unless it is switched on in plain words: a misspelt one must not pass for "off"."""
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False, "": False}
+    text = env.str(variable, "").strip().lower()
+    if text not in words:
+        raise ImproperlyConfigured(f"{variable} is {text!r}: set it to 1 or 0.")
+    return words[text]
+
+
+def postgresql(variable: str) -> dict:
+    """Read the database's URL."""
+    remedy = "write it as postgresql://user:password@host:5432/database"
+    url = needed(variable, remedy)
+    try:
+        parsed = env.db_url_config(url) if url.startswith(("postgresql://", "postgres://")) else {}
+    except ValueError:
+        parsed = {}
+    if not parsed.get("NAME"):
+        raise ImproperlyConfigured(f"{variable} is no address of a PostgreSQL database: {remedy}.")
+    return parsed
+
+
 # --- What kind of process this is -------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", False)
-TESTING = env.bool("VIGIA_TESTING", False)  # the launcher of faults and benches: shortened time without DEBUG
-SECRET_KEY = env.str("SECRET_KEY", "")
-if not SECRET_KEY:
-    raise ImproperlyConfigured("SECRET_KEY is not set: give it 50 or more random characters.")
+DEBUG = yes_or_no("DEBUG")
+TESTING = yes_or_no("VIGIA_TESTING")  # the launcher of faults and benches: shortened time without DEBUG
+SECRET_KEY = needed("SECRET_KEY", "give it 50 or more random characters")
 
 # --- Where it stands --------------------------------------------------------------------------------------------
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 SUPPORT_NAME = env.str("SUPPORT_NAME", "")  # empty: "o suporte", in the reader's language
 SUPPORT_CONTACT = env.str("SUPPORT_CONTACT", "")
 ROOT_URLCONF = "config.urls"
@@ -94,14 +122,16 @@ TEMPLATES = [
 
 # --- Database and broker ----------------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db_url("DATABASE_URL")}
-DATABASES["default"]["ATOMIC_REQUESTS"] = True  # rolls a failed view back; the scope's own transaction is outside it
-DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("DATABASE_URL names another database: Vigia needs PostgreSQL (postgresql://…).")
+DATABASES = {
+    "default": {
+        "CONN_MAX_AGE": 60,  # seconds
+        "CONN_HEALTH_CHECKS": True,
+        **postgresql("DATABASE_URL"),
+        "ATOMIC_REQUESTS": True,  # rolls a failed view back; the scope's own transaction is around it
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = needed("REDIS_URL", "write it as redis://:password@host:6379/0")
 
 # --- Celery: a doorbell and nothing more. What is due lives in PostgreSQL ----------------------------------------
 
@@ -147,15 +177,11 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Secrets at rest --------------------------------------------------------------------------------------------
 
-FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
-if not FIELD_ENCRYPTION_KEYS:
-    raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS is not set: give it one or more Fernet keys, the newest first.")
+FIELD_ENCRYPTION_KEYS = needed("FIELD_ENCRYPTION_KEYS", "give it Fernet keys, the newest first, with commas between").split(",")
 try:
     [Fernet(key) for key in FIELD_ENCRYPTION_KEYS]
 except ValueError as error:
-    raise ImproperlyConfigured(
-        "FIELD_ENCRYPTION_KEYS holds a value that is no Fernet key (32 bytes in URL-safe base64)."
-    ) from error
+    raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS holds no Fernet key: give 32 bytes in URL-safe base64.") from error
 
 # --- People -----------------------------------------------------------------------------------------------------
 
@@ -195,8 +221,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 if not DEBUG:
+    # Whether a request came by https is gunicorn's to say: it believes X-Forwarded-Proto from FORWARDED_ALLOW_IPS alone.
     SECURE_SSL_REDIRECT = not TESTING
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

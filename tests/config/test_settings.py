@@ -1,0 +1,86 @@
+"""A wrong setting ends the start with one sentence that names the variable and the remedy."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = {
+    "SECRET_KEY": "x" * 60,
+    "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "DATABASE_URL": "postgresql://vigia:secret@127.0.0.1:1/vigia",
+    "REDIS_URL": "redis://:secret@127.0.0.1:1/0",
+    "DEBUG": "1",
+}
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Read the settings from good variables but for these; None leaves one out."""
+
+    def read(**changes):
+        for name, value in (GOOD | changes).items():
+            monkeypatch.delenv(name, raising=False)
+            if value is not None:
+                monkeypatch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "config" / "settings.py"))
+
+    return read
+
+
+def test_good_settings_are_read(read):
+    assert read()["DATABASES"]["default"]["NAME"] == "vigia"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SECRET_KEY", None),
+        ("FIELD_ENCRYPTION_KEYS", None),
+        ("FIELD_ENCRYPTION_KEYS", "not-a-key"),
+        ("DATABASE_URL", None),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://user@host/name"),
+        ("DATABASE_URL", "postgresql://user:secret@host:port/name"),
+        ("DATABASE_URL", "postgresql://user@host"),
+        ("REDIS_URL", None),
+        ("DEBUG", "perhaps"),
+        ("HEARTBEAT_INTERVAL_SECONDS", "0"),
+        ("HEARTBEAT_INTERVAL_SECONDS", "two minutes"),
+        ("HEARTBEAT_TIMEOUT_SECONDS", "-8"),
+        ("WATCH_THREADS", "1e9"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_remedy(variable, value, read):
+    with pytest.raises(ImproperlyConfigured) as wrong:
+        read(**{variable: value})
+    assert str(wrong.value).startswith(f"{variable} ")
+    assert ": " in str(wrong.value)
+    assert "secret" not in str(wrong.value)
+
+
+def test_shortened_time_is_refused_in_production(read):
+    with pytest.raises(ImproperlyConfigured, match=r"^HEARTBEAT_MINUTE_SECONDS "):
+        read(DEBUG="0", HEARTBEAT_MINUTE_SECONDS="6")
+    assert read(DEBUG="0", HEARTBEAT_MINUTE_SECONDS="6", VIGIA_TESTING="1")["HEARTBEAT_MINUTE_SECONDS"] == 6
+
+
+def test_the_demonstration_is_not_installed_in_production(read):
+    assert "demo" in read(DEBUG="1")["INSTALLED_APPS"]
+    assert "demo" not in read(DEBUG="0")["INSTALLED_APPS"]
+
+
+def test_at_the_terminal_it_is_one_line_without_a_traceback():
+    plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [sys.executable, "manage.py", "check"]
+    environment = plain | GOOD | {"LOG_LEVEL": "loud"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.strip().splitlines() == ["Vigia: LOG_LEVEL is 'LOUD': choose DEBUG, INFO, WARNING or ERROR."]
