@@ -1,0 +1,25 @@
+"""manage.py beside the demonstration that is running: `start.py manage check_channels --all`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from config.embedded import home, keys
+from config.embedded.terminal import Problem
+
+ENVIRONMENT = "environment.json"  # private: it holds the stores' addresses and the keys
+
+
+def leave_environment(folder: Path, env: dict[str, str]) -> None:
+    """Leave what the demonstration's processes were given for those who join it."""
+    given = {name: value for name, value in env.items() if os.environ.get(name) != value}
+    keys.write_private(folder / ENVIRONMENT, json.dumps(given))
+
+
+def manage(arguments: list[str]) -> None:
+    """Become manage.py. Does not return."""
+    if not home.demo_is_running():
+        raise Problem("a demonstração não está aberta. Inicie-a em outro terminal com: python3 start.py")
+    given = json.loads((home.VAR / "demo" / ENVIRONMENT).read_text())
+    os.execve(sys.executable, [sys.executable, "manage.py", *arguments], {**os.environ, **given})

@@ -1,0 +1,1 @@
+SERVERS = ["one", "two"]
