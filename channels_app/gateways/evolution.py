@@ -85,7 +85,8 @@ def _must_ask(target: Target, state: str) -> bool:
         return False
     if state == "open":
         return known is None or not known.integration
-    return known is None or target.ask_reason or state != known.raw_state
+    # "starting" is a transition of the row, which its end leaves without a new state in memory.
+    return known is None or target.ask_reason or state != known.raw_state or known.cause == "starting"
 
 
 def _meaning(target: Target, state: str, row: Row | None) -> Meaning:
