@@ -30,6 +30,14 @@ class ServerAdmin(KeptAdmin):
     def get_readonly_fields(self, request, obj=None):
         return ["tenant"] if obj else []  # its channels hang on whose it is
 
+    def save_model(self, request, server: Server, form, change) -> None:
+        super().save_model(request, server, form, change)
+        if server.has_another_host:
+            server.channels.update(own_token="")  # tokens follow the host as the key does
+            self.message_user(
+                request, _("The address has another host: its keys were emptied, type them anew."), messages.WARNING
+            )
+
     @admin.display(description=_("belongs to"), ordering="tenant__name")
     def owner(self, server: Server):
         return server.tenant or _("the operator")
@@ -114,7 +122,8 @@ class ChannelAdmin(KeptAdmin):
             "Asked for %(n)d checks: the results come within seconds.",
             len(watched),
         )
-        self.message_user(request, asked % {"n": len(watched)})
+        if watched:
+            self.message_user(request, asked % {"n": len(watched)})
         if unwatched := len(queryset) - len(watched):
             skipped = ngettext("%(n)d number is not watched.", "%(n)d numbers are not watched.", unwatched)
             self.message_user(request, skipped % {"n": unwatched}, messages.WARNING)

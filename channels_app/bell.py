@@ -22,6 +22,9 @@ def ring() -> None:
 
 
 def silence() -> None:
-    """Take the waiting rings off the queue: a loop that starts answers all of them at once."""
-    with current_app.connection_for_write() as connection:
-        connection.default_channel.queue_purge(QUEUE)
+    """Take the waiting rings off the queue: a loop that starts answers all of them at once. Never raises either."""
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.default_channel.queue_purge(QUEUE)
+    except OperationalError as error:
+        log.warning("the broker is away; the rings that wait there are answered later", error=type(error).__name__)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core import addresses
-from core.fields import EncryptedTextField
+from core.fields import EncryptedTextField, Secret
 from incidents.causes import CAUSES
 from incidents.readings import RAW_STATE_CHARACTERS, Status
 from tenants.models import Tenant, User
@@ -48,7 +48,9 @@ class Server(models.Model):
     name = models.CharField(_("name"), max_length=80)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.EVOLUTION)
     base_url = models.CharField(
-        _("address"), max_length=300, help_text=_("For example https://evolution.example.com, without /manager.")
+        _("address"),
+        max_length=addresses.MOST_URL_CHARACTERS,
+        help_text=_("For example https://evolution.example.com, without /manager."),
     )
     api_key = EncryptedTextField(_("access key"), blank=True)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
@@ -73,13 +75,20 @@ class Server(models.Model):
 
     def clean(self) -> None:
         """Rebuild the address from its parts. The key follows the host: a new scheme, host or port empties it."""
+        if not 0 < len(self.base_url) <= addresses.MOST_URL_CHARACTERS:
+            return  # the field has said so
         try:
             self.base_url = addresses.rebuild(self.base_url)
         except addresses.AddressError as error:
             raise ValidationError({"base_url": error.sentence}) from error
+        if self.has_another_host and isinstance(self.api_key, Secret):
+            self.api_key = ""  # what was typed just now is a plain text, and stays
+
+    @property
+    def has_another_host(self) -> bool:
+        """Does the address lead elsewhere than the one that was loaded? Not answered for a new server."""
         came_from = getattr(self, "_loaded_url", "")
-        if came_from and addresses.origin(came_from) != addresses.origin(self.base_url) and not isinstance(self.api_key, str):
-            self.api_key = ""  # a stored key; one that was typed just now is a plain text and stays
+        return bool(came_from) and addresses.origin(came_from) != addresses.origin(self.base_url)
 
 
 class ChannelQuerySet(models.QuerySet):
@@ -97,7 +106,7 @@ class Channel(models.Model):
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="channels", verbose_name=_("clinic"))
     server = models.ForeignKey(Server, models.PROTECT, related_name="channels", verbose_name=_("server"))
     server_owner = models.BigIntegerField(editable=False)  # the server's owner_key, held to it by the database
-    instance_name = models.CharField(_("instance name"), max_length=255)
+    instance_name = models.CharField(_("instance name"), max_length=addresses.MOST_NAME_CHARACTERS)
     name = models.CharField(_("name"), max_length=80, help_text=_("What people call this number, for example Reception."))
     phone = models.CharField(
         _("phone"),
@@ -136,11 +145,20 @@ class Channel(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def from_db(cls, db, field_names, values) -> "Channel":
+        channel = super().from_db(db, field_names, values)
+        channel._loaded_server_id = channel.__dict__.get("server_id")
+        return channel
+
     def clean(self) -> None:
-        try:
-            addresses.instance_name(self.instance_name)
-        except addresses.AddressError as error:
-            raise ValidationError({"instance_name": error.sentence}) from error
+        if 0 < len(self.instance_name) <= addresses.MOST_NAME_CHARACTERS:  # else the field has said so
+            try:
+                addresses.instance_name(self.instance_name)
+            except addresses.AddressError as error:
+                raise ValidationError({"instance_name": error.sentence}) from error
+        if getattr(self, "_loaded_server_id", self.server_id) != self.server_id and isinstance(self.own_token, Secret):
+            self.own_token = ""  # like a server's key, it never follows to another server
         if self.server_id and self.tenant_id:
             self.server_owner = self.server.owner_key
             if self.server_owner not in (0, self.tenant_id):

@@ -6,6 +6,6 @@ from channels_app import bell, watch
 
 
 # No `expires`: it would compare the clocks of two machines. Newer senders may pass arguments that we do not know.
-@shared_task(name=bell.RING, queue=bell.QUEUE, soft_time_limit=60, time_limit=75)  # seconds
+@shared_task(name=bell.RING, soft_time_limit=60, time_limit=75)  # seconds
 def ring(**_newer_arguments: object) -> None:
     watch.look_at_what_is_due()

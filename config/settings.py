@@ -142,7 +142,7 @@ CELERY_RESULT_EXPIRES = None  # there are no results, so beat needs no task that
 CELERY_TASK_ACKS_LATE = False  # 5.7.0 dies when the broker is lost while a late acknowledgement is held
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_DEFAULT_QUEUE = "watch"
+CELERY_TASK_DEFAULT_QUEUE = "watch"  # the rings', and so far there is no other
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -155,6 +155,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 10,
     "visibility_timeout": 600,
+    "max_retries": 0,  # of one publish: nobody waits for a broker that is away. The worker itself reconnects for ever
 }
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 

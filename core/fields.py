@@ -34,11 +34,11 @@ class Secret:
 
     @classmethod
     def seal(cls, text: str) -> "Secret":
-        return cls(_box().encrypt(text.encode()).decode())
+        return cls(_box(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode()).decode())
 
     def reveal(self) -> str:
         """Return the plain text, or raise `UndecryptableSecret`."""
-        return _open(self.token, tuple(settings.FIELD_ENCRYPTION_KEYS))
+        return _open(self.token, _box(tuple(settings.FIELD_ENCRYPTION_KEYS)))
 
     def __str__(self) -> str:
         return MASK
@@ -57,6 +57,15 @@ class WriteOnlyInput(forms.PasswordInput):
 
     def __init__(self, attrs: dict | None = None) -> None:
         super().__init__({"autocomplete": "new-password", **(attrs or {})}, render_value=False)
+
+
+class WriteOnlyField(forms.CharField):
+    """An empty answer is no change, in the form's eyes as well."""
+
+    widget = WriteOnlyInput
+
+    def has_changed(self, initial, data) -> bool:
+        return bool(data)
 
 
 class EncryptedTextField(models.TextField):
@@ -80,22 +89,26 @@ class EncryptedTextField(models.TextField):
 
     def formfield(self, **kwargs):
         # The admin proposes its textarea for every text field: ours comes last.
-        help_text = self.help_text or _("Leave empty to keep the stored value.")
-        return super().formfield(**{**kwargs, "widget": WriteOnlyInput, "required": False, "help_text": help_text})
+        ours = {"form_class": WriteOnlyField, "widget": WriteOnlyInput, "required": False}
+        return super().formfield(
+            **{**kwargs, **ours, "help_text": self.help_text or _("Leave empty to keep the stored value.")}
+        )
 
     def save_form_data(self, instance, data) -> None:
         if data:  # left empty: keep what is stored
             super().save_form_data(instance, data)
 
 
-def _box() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
+@lru_cache(maxsize=8)
+def _box(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
 
 
-# A sweep reveals the same few server keys thousands of times.
+# A sweep reveals the same few server keys thousands of times. The keys themselves are no local of a frame that can
+# raise: an error report shows those.
 @lru_cache(maxsize=4096)
-def _open(token: str, keys: tuple[str, ...]) -> str:
+def _open(token: str, box: MultiFernet) -> str:
     try:
-        return MultiFernet([Fernet(key) for key in keys]).decrypt(token.encode()).decode()
+        return box.decrypt(token.encode()).decode()
     except InvalidToken as error:
         raise UndecryptableSecret from error

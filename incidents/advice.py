@@ -39,16 +39,16 @@ def who_acts(code: str, subject: Subject) -> Acts:
     return Acts.OPERATOR if subject.server_is_the_operators else Acts.CLINIC
 
 
-def clinic_step(code: str, subject: Subject, *, support_knows: bool) -> Promise | str:
-    """The clinic's next step. `support_knows`: an operator has been told of it."""
+def clinic_step(code: str, subject: Subject, *, support_knows: bool, drops: int = 0, minutes: int = 0) -> Promise | str:
+    """The clinic's next step. `support_knows`: an operator has been told of it. `drops` in `minutes`: of `unstable` alone."""
     cause = CAUSES[code]
     support = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=_support())
     if cause.acts is Acts.OWNER and subject.server_is_the_operators:
         return support
     steps = [cause.clinic_step]
     if cause.button_step:
-        steps.append(cause.button_step if BUTTONS_ARE_THERE else ASK_SUPPORT)
-    facts = {"support": _support(), "support_knows": support, "server": subject.server_name}
+        steps.append(cause.button_step if BUTTONS_ARE_THERE else cause.support_step)
+    facts = {"support": _support(), "support_knows": support, "server": subject.server_name, "n": drops, "minutes": minutes}
     return format_lazy(" ".join("{}" for step in steps if step), *(format_lazy(step, **facts) for step in steps if step))
 
 

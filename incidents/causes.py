@@ -22,6 +22,10 @@ class Acts(StrEnum):
     NOBODY = "nobody"
 
 
+SUPPORT_KNOWS = _("Support has already been told.")
+ASK_SUPPORT = _("Talk to {support}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     code: str
@@ -30,12 +34,10 @@ class Cause:
     title: Promise
     clinic_step: Promise | str = ""
     operator_step: Promise | str = ""
-    # Names a button of a page. While that page is not there, the step shows the way to the support instead.
+    # Names a button of a page. While that page is not there, the way to the support is shown instead.
     button_step: Promise | str = ""
+    support_step: Promise | str = ASK_SUPPORT
 
-
-SUPPORT_KNOWS = _("Support has already been told.")
-ASK_SUPPORT = _("Talk to {support}.")
 
 _EVERYTHING = (
     Cause(code="connected", statuses=(Status.OPEN,), acts=Acts.NOBODY, title=_("Connected")),
@@ -145,6 +147,7 @@ _EVERYTHING = (
         title=_("Disconnected, no reason given"),
         clinic_step=_("Wait 10 minutes."),
         button_step=_("If it does not come back, tap Reconnect."),
+        support_step=_("If it does not come back, talk to {support}."),
         operator_step=_("1.x servers do not give the reason."),
     ),
     Cause(
@@ -250,6 +253,7 @@ _EVERYTHING = (
         title=_("Connected with another number"),
         clinic_step=_("If the number was not changed on purpose, scan with the right phone."),
         button_step=_("Did you change the number? Tap We changed the number."),
+        support_step=_("Did you change the number? Talk to {support}."),
     ),
 )
 

@@ -2,7 +2,8 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from incidents.causes import CAUSES
@@ -49,6 +50,10 @@ class Incident(models.Model):
     )
     server = models.ForeignKey(
         "channels_app.Server", models.PROTECT, null=True, related_name="incidents", verbose_name=_("server")
+    )
+    # As on Server: ties an incident of a server to the clinic whose server it is, or to nobody.
+    owner_key = models.GeneratedField(
+        expression=Coalesce("tenant_id", Value(0)), output_field=models.BigIntegerField(), db_persist=True
     )
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
     cause = models.CharField(_("cause"), max_length=32)

@@ -7,6 +7,7 @@ from django.conf import settings
 from tenants import scope
 from tests.support import people
 
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # people are made by the hundred here
 scope.declare_service()  # tests prepare their rows as the service does; `scope.use("")` gives the web's blindness
 
 

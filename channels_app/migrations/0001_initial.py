@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=80, verbose_name='name')),
                 ('kind', models.CharField(choices=[('evolution', 'Evolution API')], default='evolution', max_length=16, verbose_name='kind')),
-                ('base_url', models.CharField(help_text='For example https://evolution.example.com, without /manager.', max_length=300, verbose_name='address')),
+                ('base_url', models.CharField(help_text='For example https://evolution.example.com, without /manager.', max_length=255, verbose_name='address')),
                 ('api_key', core.fields.EncryptedTextField(blank=True, verbose_name='access key')),
                 ('archived_at', models.DateTimeField(blank=True, null=True, verbose_name='archived')),
                 ('owner_key', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce('tenant_id', models.Value(0)), output_field=models.BigIntegerField())),

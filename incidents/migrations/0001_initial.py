@@ -1,6 +1,7 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.comparison
 import incidents.models
 from django.conf import settings
 from django.db import migrations, models
@@ -22,6 +23,7 @@ class Migration(migrations.Migration):
             name='Incident',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('owner_key', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce('tenant_id', models.Value(0)), output_field=models.BigIntegerField())),
                 ('kind', models.CharField(choices=[('disconnected', 'Disconnection'), ('qr_pending', 'QR pending'), ('error', 'Server failure'), ('connecting', 'Slow reconnection')], max_length=16, verbose_name='kind')),
                 ('cause', models.CharField(max_length=32, verbose_name='cause')),
                 ('started_at', models.DateTimeField(verbose_name='start')),
@@ -97,6 +99,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['disconnected', 'qr_pending', 'error', 'connecting'])), name='incident_kind_is_known'),
         ),
         walls.tie("incidents_incident", "tenant_id, channel_id", "channels_app_channel", "tenant_id, id"),
+        walls.tie("incidents_incident", "server_id, owner_key", "channels_app_server", "id, owner_key"),
         walls.tie("incidents_incidentevent", "tenant_id, incident_id", "incidents_incident", "tenant_id, id"),
         walls.wall("incidents_incident", written_by=walls.SERVICE_WRITES),
         walls.wall("incidents_incidentevent", written_by=walls.SERVICE_WRITES),

@@ -8,7 +8,7 @@ from django.contrib import admin as site
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Server, Sweep, Watch
@@ -165,9 +165,9 @@ def test_nobody_but_the_operator_comes_in(client, request, channel, who):
         assert answer.headers["Location"].startswith(reverse("admin:login"))
 
 
-@pytest.mark.parametrize("typed", [str, str.upper])
-def test_the_operator_signs_in_with_e_mail_and_password(client, operator, typed):
-    answer = client.post(reverse("admin:login"), {"username": typed(operator.email), "password": "a long password"})
+@pytest.mark.parametrize("write", [str, str.upper])
+def test_the_operator_signs_in_with_e_mail_and_password(client, operator, write):
+    answer = client.post(reverse("admin:login"), {"username": write(operator.email), "password": "a long password"})
 
     assert answer.status_code == 302
     assert client.get(reverse("admin:index")).status_code == 200
@@ -185,8 +185,7 @@ def test_a_clinics_admin_does_not_get_in_with_the_right_password(client, admin):
 def test_the_list_tells_status_cause_last_check_and_open_incident(desk, channel):
     incident = is_down(channel)
 
-    with translation.override("en"):
-        listed = desk.get(page(Channel, "changelist"), headers={"accept-language": "en"})
+    listed = desk.get(page(Channel, "changelist"), headers={"accept-language": "en"})
 
     assert cell(listed, "status") == "Disconnected"
     assert cell(listed, "cause") == "The system was disconnected from this WhatsApp"
@@ -267,15 +266,14 @@ def test_a_longer_list_asks_no_more_of_the_database(desk, clinic, admin, model):
 # --- Settings are written ------------------------------------------------------------------------------------------
 
 
-def management(**counts) -> dict:
-    """What a browser sends for the read-only rows below a form."""
-    return {"watch-TOTAL_FORMS": counts.get("watch", 0), "watch-INITIAL_FORMS": counts.get("watch", 0)}
+WITHOUT_A_WATCH = {"watch-TOTAL_FORMS": 0, "watch-INITIAL_FORMS": 0}  # the read-only rows below a number's form
 
 
-def typed(tenant, server, **answers) -> dict:
+def typed(of, on, **answers) -> dict:
+    """The form of a clinic's number on a server, as a browser sends it."""
     fields = {
-        "tenant": tenant.pk,
-        "server": server.pk,
+        "tenant": of.pk,
+        "server": on.pk,
         "instance_name": "aurora-recepcao",
         "name": "Recepção",
         "phone": "",
@@ -285,7 +283,7 @@ def typed(tenant, server, **answers) -> dict:
         "alerts_enabled": "on",
         "heartbeat_threshold_minutes": "5",
     }
-    return fields | management() | answers
+    return fields | WITHOUT_A_WATCH | answers
 
 
 def test_a_number_is_added_through_the_form(desk, clinic):
@@ -330,7 +328,8 @@ def test_a_number_is_changed_and_moves_to_another_server(desk, channel):
 @pytest.mark.parametrize("minutes", ["0", "61", "-1", "", "abc", "1e9", "5.5", "99999999999999999999"])
 def test_a_threshold_that_is_none_is_refused_beside_its_field(desk, channel, minutes):
     answer = desk.post(
-        page(Channel, "change", channel.pk), typed(channel.tenant, channel.server, name="new", heartbeat_threshold_minutes=minutes)
+        page(Channel, "change", channel.pk),
+        typed(channel.tenant, channel.server, name="new", heartbeat_threshold_minutes=minutes),
     )
 
     assert list(errors(answer)) == ["heartbeat_threshold_minutes"]
@@ -378,7 +377,13 @@ def test_the_clinic_of_a_number_is_not_offered_for_change(desk, channel, other_c
 
 
 def server_typed(**answers) -> dict:
-    return {"tenant": "", "name": "Evolution", "kind": "evolution", "base_url": "https://e.example.com", "api_key": "k"} | answers
+    return {
+        "tenant": "",
+        "name": "Evolution",
+        "kind": "evolution",
+        "base_url": "https://e.example.com",
+        "api_key": "k",
+    } | answers
 
 
 def test_a_server_is_added_with_its_address_rebuilt(desk):
@@ -490,7 +495,9 @@ def test_deleting_the_selected_rows_is_no_action(desk, channel, admin, model):
     furnish(channel, admin)
     before = model.objects.count()
 
-    desk.post(page(model, "changelist"), {"action": "delete_selected", "_selected_action": [model.objects.first().pk], "post": "yes"})
+    desk.post(
+        page(model, "changelist"), {"action": "delete_selected", "_selected_action": [model.objects.first().pk], "post": "yes"}
+    )
 
     assert "delete_selected" not in text(desk.get(page(model, "changelist")))
     assert model.objects.count() == before

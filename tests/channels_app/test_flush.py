@@ -159,7 +159,13 @@ def test_who_asked_while_a_look_was_under_way_gets_another(paired, operator):
 
 
 def test_a_period_lasts_until_status_or_cause_changes(channel):
-    see(channel, healthy(NOON), healthy(NOON + INTERVAL), reading(at=NOON + 2 * INTERVAL), reading("banned", at=NOON + 2 * INTERVAL + 10 * SECOND))
+    see(
+        channel,
+        healthy(NOON),
+        healthy(NOON + INTERVAL),
+        reading(at=NOON + 2 * INTERVAL),
+        reading("banned", at=NOON + 2 * INTERVAL + 10 * SECOND),
+    )
     assert periods() == [
         ("open", NOON, NOON + 2 * INTERVAL),
         ("disconnected", NOON + 2 * INTERVAL, NOON + 2 * INTERVAL + 10 * SECOND),

@@ -146,7 +146,9 @@ def test_a_row_cannot_hang_on_another_clinics_channel(other_channel, clinic, han
 @pytest.mark.parametrize("model", [Watch, ConnectionPeriod, Sweep])
 def test_a_row_cannot_hang_on_a_channel_that_is_not_there(clinic, model):
     fields = {"tenant": clinic, "channel_id": 2**40}
-    model.objects.create(**fields, **({"status": "open", "cause": "c", "started_at": NOON} if model is ConnectionPeriod else {}))
+    model.objects.create(
+        **fields, **({"status": "open", "cause": "c", "started_at": NOON} if model is ConnectionPeriod else {})
+    )
 
     with refused("_channel_id_tied"):
         now_and_not_at_commit()

@@ -38,11 +38,18 @@ def healthy(at: datetime = NOON, **fields: object) -> Reading:
     return reading("connected", Status.OPEN, at, raw_state="open", **fields)
 
 
-def bad(channel: Channel, cause: str = "logged_out", *, at: datetime = NOON + 5 * MINUTE, **fields: object) -> Bad:
-    """A channel that has been down since noon."""
+def bad(
+    channel: Channel,
+    cause: str = "logged_out",
+    *,
+    at: datetime = NOON + 5 * MINUTE,
+    started_at: datetime = NOON,
+    **fields: object,
+) -> Bad:
+    """A channel that has been down, since noon unless said otherwise."""
     status = Status.ERROR if cause.startswith("server_") else Status.DISCONNECTED
     return Bad(
-        subject=subject(channel, **fields), seen=reading(cause, status, at), started_at=NOON, readings=[{"cause": cause}]
+        subject=subject(channel, **fields), seen=reading(cause, status, at), started_at=started_at, readings=[{"cause": cause}]
     )
 
 

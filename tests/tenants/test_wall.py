@@ -198,7 +198,8 @@ def test_each_request_leaves_the_scope_as_it_was(two_clinics, operator):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_web_process_refuses_a_connection_that_carries_a_workers_scope(monkeypatch, rf):
-    monkeypatch.setattr(scope, "_process", "")  # a web process; the test's own connection says "service"
+    assert scope.current()[0] == scope.SERVICE  # the test's own connection, as a worker's would be
+    monkeypatch.setattr(scope, "_process", "")  # and now a web process gets it
     request = rf.get("/")
     request.user = AnonymousUser()
 

@@ -3,11 +3,11 @@
 import time
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from channels_app import due
-from channels_app.models import Sweep, Watch
+from channels_app.models import Channel, Sweep, Watch
 from core.durations import spell
 from tenants.models import Tenant
 
@@ -25,19 +25,22 @@ class Command(BaseCommand):
         parser.add_argument("--wait", type=float, metavar="SECONDS", help="give up after this long without any progress")
 
     def handle(self, *, channel: int | None, tenant: str | None, wait: float | None, **_options: object) -> None:
-        sweep = _ask(channel, tenant)
-        asked = list(sweep.channels().values_list("pk", flat=True))
+        which = _which(channel, tenant)
+        asked = list(Channel.objects.watched().filter(**which).values_list("pk", flat=True))
         if not asked:
-            raise CommandError("There is no number to look at: none of these is watched.")
-        left = _wait(sweep, wait or _patience())
+            raise CommandError(_("There is no number to look at: none of these is watched."))
+        sweep = due.request(by=None, tenant_id=which.get("tenant"), channel_id=which.get("pk"))
+        left = _wait(sweep, _patience() if wait is None else wait)
         self._print(asked)
         if left:
             raise CommandError(
-                f"{left} of {len(asked)} were not looked at: is a worker running? (celery -A config worker -Q watch)"
+                _("{left} of {all} were not looked at: is a worker running? (celery -A config worker -Q watch)").format(
+                    left=left, all=len(asked)
+                )
             )
 
     def _print(self, channels: list[int]) -> None:
-        rows = [("ID", "NUMBER", "CLINIC", "STATUS", "CAUSE", "SINCE", "SERVER SAID")]
+        rows = [("ID", _("NUMBER"), _("CLINIC"), _("STATUS"), _("CAUSE"), _("SINCE"), _("SERVER SAID"))]
         watches = (
             Watch.objects.filter(pk__in=channels).select_related("channel", "tenant").order_by("tenant__name", "channel__name")
         )
@@ -47,18 +50,18 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _ask(channel_id: int | None, tenant_slug: str | None) -> Sweep:
+def _which(channel_id: int | None, tenant_slug: str | None) -> dict[str, int]:
+    """Return what to filter the channels by; nothing for all of them."""
     if channel_id is not None:
-        try:
-            return due.request(by=None, channel_id=channel_id)
-        except PermissionDenied:
-            raise CommandError(f"There is no number with the id {channel_id}.") from None
+        if not Channel.objects.filter(pk=channel_id).exists():
+            raise CommandError(_("There is no number with the id {id}.").format(id=channel_id))
+        return {"pk": channel_id}
     if tenant_slug is not None:
         tenant = Tenant.objects.filter(slug=tenant_slug).first()
         if tenant is None:
-            raise CommandError(f"There is no clinic with the short name {tenant_slug!r}.")
-        return due.request(by=None, tenant_id=tenant.pk)
-    return due.request(by=None)
+            raise CommandError(_("There is no clinic with the short name {name}.").format(name=tenant_slug))
+        return {"tenant": tenant.pk}
+    return {}
 
 
 def _patience() -> float:

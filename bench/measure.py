@@ -1,0 +1,58 @@
+"""CPU seconds of whole process trees, and of the machine."""
+
+from dataclasses import dataclass
+
+import psutil
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU seconds since the start of each. Two of them subtract."""
+
+    watch: float  # the worker's processes, all threads
+    loops: float  # of it their main threads: claim, judge, write; the others look
+    postgres: float
+    servers: float
+    machine: float  # everything that runs, ours and others'
+
+    def __sub__(self, before: "Cpu") -> "Cpu":
+        return Cpu(*(getattr(self, name) - getattr(before, name) for name in self.__slots__))
+
+
+class Meter:
+    def __init__(self, *, worker: int, servers: int) -> None:
+        self.worker, self.servers = psutil.Process(worker), psutil.Process(servers)
+        self.postgres = psutil.Process(_backend()).parent()
+
+    def read(self) -> Cpu:
+        machine = psutil.cpu_times()
+        return Cpu(
+            watch=_of_tree(self.worker),
+            loops=sum(_of_main_thread(process) for process in [self.worker, *self.worker.children()]),
+            postgres=_of_tree(self.postgres),
+            servers=_of_tree(self.servers),
+            machine=sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice,
+        )
+
+    def watch_megabytes(self) -> float:
+        """Memory of the worker's processes; what they share counts once."""
+        return sum(process.memory_full_info().pss for process in [self.worker, *self.worker.children()]) / 1e6
+
+
+def _of_tree(root: psutil.Process) -> float:
+    """Children that ended count too: the system adds theirs to their parent's."""
+    return sum(sum(process.cpu_times()[:4]) for process in [root, *root.children(recursive=True)])
+
+
+def _of_main_thread(process: psutil.Process) -> float:
+    return sum(thread.user_time + thread.system_time for thread in process.threads() if thread.id == process.pid)
+
+
+def _backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    if not psutil.pid_exists(pid) or psutil.Process(pid).name() != "postgres":
+        raise SystemExit("This PostgreSQL runs elsewhere; the bench measures the embedded one: unset DATABASE_URL.")
+    return pid
