@@ -12,6 +12,7 @@ from channels_app import due
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Server, Sweep, Watch
 from core.admin import KeptAdmin, ReadOnlyAdmin, ReadOnlyInline
 from core.durations import spell
+from incidents.admin import CauseFilter
 from incidents.models import Incident
 
 
@@ -58,18 +59,18 @@ class ChannelAdmin(KeptAdmin):
     list_display = [
         "name",
         "tenant",
-        "server",
         "status",
         "cause",
-        "last_check",
         "open_incident",
+        "last_check",
+        "server",
         "is_active",
         "alerts_enabled",
         "heartbeat_threshold_minutes",
     ]
     list_filter = [
         "watch__connection_status",
-        "watch__cause",
+        ("watch__cause", CauseFilter),
         "is_active",
         "alerts_enabled",
         ("archived_at", admin.EmptyFieldListFilter),
@@ -140,7 +141,7 @@ class WatchAdmin(ReadOnlyAdmin):
         "last_health_check",
         "next_look_at",
     ]
-    list_filter = ["connection_status", "cause", "tenant"]
+    list_filter = ["connection_status", ("cause", CauseFilter), "tenant"]
     search_fields = ["channel__name", "channel__instance_name", "tenant__name"]
     list_select_related = ["channel", "tenant"]
 
@@ -148,7 +149,7 @@ class WatchAdmin(ReadOnlyAdmin):
 @admin.register(ConnectionPeriod)
 class ConnectionPeriodAdmin(ReadOnlyAdmin):
     list_display = ["channel", "tenant", "status", "cause", "started_at", "ended_at"]
-    list_filter = ["status", "cause", "tenant"]
+    list_filter = ["status", ("cause", CauseFilter), "tenant"]
     search_fields = ["channel__name", "channel__instance_name"]
     date_hierarchy = "started_at"
     list_select_related = ["channel", "tenant"]

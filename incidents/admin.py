@@ -4,15 +4,20 @@ from django.utils.translation import gettext_lazy as _
 
 from core.admin import ReadOnlyAdmin, ReadOnlyInline
 from core.durations import spell
+from incidents.causes import CAUSES
 from incidents.models import Incident, IncidentEvent
 from tenants.models import User
 
 
 class EventInline(ReadOnlyInline):
     model = IncidentEvent
-    fields = ["at", "kind", "cause", "event", "people", "by"]
-    readonly_fields = ["people"]
+    fields = ["at", "kind", "cause_title", "event", "people", "by"]
+    readonly_fields = ["cause_title", "people"]
     verbose_name_plural = _("timeline")
+
+    @admin.display(description=_("cause"))
+    def cause_title(self, event: IncidentEvent) -> str:
+        return str(CAUSES[event.cause].title) if event.cause in CAUSES else "-"
 
     @admin.display(description=_("who was told"))
     def people(self, event: IncidentEvent) -> str:
@@ -30,6 +35,15 @@ class IsOpen(admin.SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(resolved_at__isnull=self.value() == "yes")
 
 
+class CauseFilter(admin.AllValuesFieldListFilter):
+    """The causes that occur, by their titles."""
+
+    def choices(self, changelist):
+        for choice in super().choices(changelist):
+            title = CAUSES[choice["display"]].title if choice["display"] in CAUSES else choice["display"]
+            yield {**choice, "display": title}
+
+
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
     list_display = [
@@ -43,10 +57,24 @@ class IncidentAdmin(ReadOnlyAdmin):
         "resolution",
         "notified_at",
     ]
-    list_filter = [IsOpen, "kind", "cause", "resolution", ("notified_at", admin.EmptyFieldListFilter), "tenant"]
+    list_filter = [IsOpen, "kind", ("cause", CauseFilter), "resolution", ("notified_at", admin.EmptyFieldListFilter), "tenant"]
     search_fields = ["channel__name", "channel__instance_name", "tenant__name"]
     date_hierarchy = "started_at"
     list_select_related = ["channel", "tenant", "server"]
+    fields = [
+        "tenant",
+        "channel",
+        "server",
+        "kind",
+        "cause_title",
+        "started_at",
+        "opened_at",
+        "resolved_at",
+        "duration",
+        "resolution",
+        "notified_at",
+        "readings",
+    ]
     inlines = [EventInline]
 
     @admin.display(description=_("duration"), ordering="duration_seconds")
