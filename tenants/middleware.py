@@ -10,7 +10,10 @@ log = structlog.get_logger(__name__)
 
 
 class ScopeMiddleware:
-    """Sets `request.membership` (None for the operator and for strangers) and the database's scope for the request.
+    """Sets `request.memberships`, `request.membership` (the clinic looked at) and the database's scope for the request.
+
+    Operators and strangers have no membership. A person in several clinics looks at the one they chose; a link may name
+    another by `?clinica=slug`, and then it is switched: a link in an alert leads to the right clinic.
 
     ATOMIC_REQUESTS opens its transaction only around the view, too late for settings that live as long as a
     transaction: this one opens its own, around everything that follows.
@@ -23,10 +26,17 @@ class ScopeMiddleware:
         with scope.use(scope.PERSON, user_id=request.user.pk) as found:
             if found and scope.process_is_undeclared():
                 return self._refuse(found)
-            request.membership = None
+            request.memberships, request.membership = [], None
             if request.user.is_authenticated:
                 self._narrow(request)
             return self.get_response(request)
+
+    def _chosen(self, request) -> Membership | None:
+        by_slug = {membership.tenant.slug: membership for membership in request.memberships}
+        named = request.GET.get("clinica")
+        if named in by_slug and request.session.get("clinic") != named:
+            request.session["clinic"] = named
+        return by_slug.get(request.session.get("clinic")) or next(iter(request.memberships), None)
 
     def _refuse(self, found: str):
         """A pooler has handed a worker's connection to the web, with a scope that outlives the request."""
@@ -37,6 +47,8 @@ class ScopeMiddleware:
         if request.user.is_saas_admin:
             scope.enter(scope.OPERATOR, user_id=request.user.pk)
             return
-        request.membership = Membership.objects.in_force().filter(user=request.user).select_related("tenant").first()
+        mine = Membership.objects.in_force().filter(user=request.user).select_related("tenant")
+        request.memberships = sorted(mine, key=lambda membership: membership.tenant.name)
+        request.membership = self._chosen(request)
         if request.membership:
             scope.enter(scope.TENANT, tenant_id=request.membership.tenant_id, user_id=request.user.pk)

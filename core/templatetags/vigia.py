@@ -1,0 +1,46 @@
+"""Words that every page shares: icons, lengths of time, moments that keep counting."""
+
+from datetime import datetime, timedelta
+
+import lucide
+from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+
+from core import durations
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, css: str = "ic") -> str:
+    """Draw a lucide icon. It is decoration: a word stands beside it, or its link carries an aria-label."""
+    drawn = lucide._render_icon(name + "", None, **{"class": css + "", "aria-hidden": "true"})
+    return mark_safe(drawn)  # noqa: S308 (the library's own drawing; our templates name icon and class)
+
+
+@register.filter
+def spell(length: timedelta | float | None) -> str:
+    """Write a length of time, or a number of seconds: `3min 20s`."""
+    if length is None:
+        return ""
+    return durations.spell(length if isinstance(length, timedelta) else timedelta(seconds=length))
+
+
+@register.simple_tag
+def ago(at: datetime | None, css: str = "") -> str:
+    """Write how long ago a moment was, "há 12s", with the exact time on focus; static/ago.js keeps it true."""
+    if at is None:
+        return ""
+    exact = formats.date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")
+    words = _("%s ago")
+    return format_html(
+        '<time class="{}" datetime="{}" title="{}" tabindex="0" data-ago="{}">{}</time>',
+        css,
+        at.isoformat(),
+        exact,
+        words,
+        words % durations.spell(timezone.now() - at),
+    )
