@@ -25,8 +25,9 @@ except ImportError:  # not Linux: refused below
 USAGE = """\
 Uso:
   python3 start.py [--port 8000] [--simulator-port 8081]   inicia a demonstração
+  python3 start.py --empty [--port 8000]                   inicia vazio, sem demonstração nem simulador
   python3 start.py test [argumentos do pytest]             roda os testes (também com a demonstração aberta)
-  python3 start.py manage COMANDO [argumentos]             roda o manage.py na demonstração aberta
+  python3 start.py manage COMANDO [argumentos]             roda o manage.py na cópia aberta
   python3 start.py exec -- COMANDO [argumentos]            roda um comando com bancos descartáveis
 
 Com DATABASE_URL ou REDIS_URL no ambiente, o PostgreSQL ou o Valkey embutido não é iniciado."""
@@ -73,7 +74,7 @@ WRITE_ADVICE = "Copie o projeto para uma pasta sua ou ajuste o dono dos arquivos
 
 
 def read_arguments(argv):
-    """Return what `config.embedded` is told: ["run", port, simulator_port], ["exec", command, ...] or ["manage", ...]."""
+    """Return what `config.embedded` is told: ["run", port, simulator_port], ["empty", port], ["exec", ...], ["manage", ...]."""
     if argv[:1] == ["test"]:
         return ["exec", "python", "-m", "pytest", *argv[1:]]
     if argv[:1] == ["manage"]:
@@ -83,6 +84,7 @@ def read_arguments(argv):
         return ["exec", *command] if command else wrong_usage("falta o comando depois de exec --")
     parser = argparse.ArgumentParser(add_help=False)
     parser.error = wrong_usage
+    parser.add_argument("--empty", action="store_true")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--simulator-port", type=int, default=8081)
     parser.add_argument("-h", "--help", action="store_true")
@@ -92,6 +94,8 @@ def read_arguments(argv):
         sys.exit(0)
     if not (0 < given.port < 65536 and 0 < given.simulator_port < 65500):
         wrong_usage("a porta vai de 1 a 65535; a do simulador, que usa mais algumas depois dela, até 65499")
+    if given.empty:
+        return ["empty", str(given.port)]
     return ["run", str(given.port), str(given.simulator_port)]
 
 

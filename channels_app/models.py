@@ -4,10 +4,12 @@ A person writes `Server` and `Channel`; the service alone writes the rest. Every
 `tenant_id`, tied to its parent's by a composite foreign key in the migration.
 """
 
+from datetime import timedelta
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -246,11 +248,24 @@ class ConnectionPeriod(models.Model):
         return f"{self.channel}: {self.get_status_display()}"
 
 
+class SweepQuerySet(models.QuerySet):
+    def of_everything(self) -> "SweepQuerySet":
+        return self.filter(tenant=None, channel=None)
+
+    def running(self) -> "SweepQuerySet":
+        """Those of everything for which some number still waits. What was asked too long ago nobody waits for any more."""
+        looked_at = Q(watch__look_started_at__gte=OuterRef("started_at"), watch__lease_until=None)
+        waiting = Channel.objects.watched().exclude(looked_at)
+        return self.of_everything().filter(Exists(waiting), started_at__gt=Now() - Sweep.WAITED_FOR)
+
+
 class Sweep(models.Model):
     """ "Check now": a moment, a scope, who asked. Its progress is derived: whose look began after that moment.
 
     The scope is everything, one tenant's numbers, or one channel.
     """
+
+    WAITED_FOR = timedelta(minutes=15)
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="+", verbose_name=_("clinic"))
     channel = models.ForeignKey(
@@ -258,6 +273,8 @@ class Sweep(models.Model):
     )
     requested_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("asked by"))
     started_at = models.DateTimeField(_("start"), db_default=Now())
+
+    objects = SweepQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("check on demand"), _("checks on demand")

@@ -60,6 +60,7 @@ def postgresql(variable: str) -> dict:
 
 DEBUG = yes_or_no("DEBUG")
 TESTING = yes_or_no("VIGIA_TESTING")  # the launcher of faults and benches: shortened time without DEBUG
+DEMONSTRATION = DEBUG and not yes_or_no("VIGIA_EMPTY")  # whether pages say that their data is invented
 SECRET_KEY = needed("SECRET_KEY", "give it 50 or more random characters")
 
 # --- Where it stands --------------------------------------------------------------------------------------------
@@ -108,9 +109,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "tenants.middleware.ScopeMiddleware",  # directly after authentication: until here nobody sees a tenant's row
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    # Until here nobody sees a tenant's row. Its transaction ends here as well: allauth's mails and messages, which wait for
+    # that, need the two above.
+    "tenants.middleware.ScopeMiddleware",
+    "tenants.middleware.SecondFactorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -144,6 +148,14 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = needed("REDIS_URL", "write it as redis://:password@host:6379/0")
+CACHES = {
+    "default": {  # all processes count attempts to sign in together; nothing else is kept here
+        "BACKEND": "core.cache.Cache",
+        "LOCATION": [REDIS_URL],  # a plain text would be split at commas
+        "KEY_PREFIX": "vigia-cache",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},  # seconds
+    }
+}
 
 # --- Celery: a doorbell and nothing more. What is due lives in PostgreSQL ----------------------------------------
 
@@ -209,18 +221,54 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "tenants.door.Adapter"
+ACCOUNT_FORMS = {"login": "tenants.door.LoginForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # addresses are entered by the operator; there is no signing up
-ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail from us
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password or second factor is told to its owner
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True  # nobody is asked: the role decides, see tenants.door
+# Counted in the cache by address (ip) and by what was typed (key); `login` counts every form that is posted.
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "request_login_code": "20/m/ip,3/m/key"}
+ALLAUTH_TRUSTED_PROXY_COUNT = whole("TRUSTED_PROXIES", 0, least=0, most=10)
+MFA_ADAPTER = "tenants.door.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are entered by the operator
 MFA_TOTP_ISSUER = "Vigia"
 CLINIC_SESSION = timedelta(days=30)
 OPERATOR_SESSION = timedelta(hours=12)
 SECOND_FACTOR_FOR_OPERATORS = not DEBUG
+
+# --- The admin's look -------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Vigia",
+    "SITE_HEADER": "Vigia",
+    "SITE_SYMBOL": "cell_tower",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": True,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {
+        "primary": {  # emerald
+            "50": "#ecfdf5",
+            "100": "#d1fae5",
+            "200": "#a7f3d0",
+            "300": "#6ee7b7",
+            "400": "#34d399",
+            "500": "#10b981",
+            "600": "#047857",
+            "700": "#065f46",
+            "800": "#065f46",
+            "900": "#064e3b",
+            "950": "#022c22",
+        }
+    },
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": []},  # empty: by app
+}
 
 # --- Mail -------------------------------------------------------------------------------------------------------
 

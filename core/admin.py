@@ -1,9 +1,13 @@
-"""What Vigia's administration pages share: nothing is deleted, and what the watch writes is read only."""
+"""What Vigia's administration pages share: nothing is deleted, and what the watch writes is read only. And beat's schedule."""
 
 from django.contrib import admin
+from django_celery_beat import admin as beat
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 
-class KeptAdmin(admin.ModelAdmin):
+class KeptAdmin(ModelAdmin):
     """Settings: a person adds and changes them, and archives instead of deleting."""
 
     def has_delete_permission(self, request, obj=None) -> bool:
@@ -20,7 +24,7 @@ class ReadOnlyAdmin(KeptAdmin):
         return False
 
 
-class ReadOnlyInline(admin.TabularInline):
+class ReadOnlyInline(TabularInline):
     extra = 0
     can_delete = False
 
@@ -29,3 +33,34 @@ class ReadOnlyInline(admin.TabularInline):
 
     def has_change_permission(self, request, obj=None) -> bool:
         return False
+
+
+# --- django-celery-beat's own pages, in the same look ---------------------------------------------------------------
+
+
+class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
+    """The tasks that exist, drawn as all other choices are."""
+
+
+class PeriodicTaskForm(beat.PeriodicTaskForm):
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["regtask"].widget = TaskSelect()
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+
+
+class PeriodicTaskAdmin(ModelAdmin, beat.PeriodicTaskAdmin):
+    form = PeriodicTaskForm
+    change_form_template = None  # its own brings an inline script for the sake of crontabs, and another look
+
+
+_LOOKS = {
+    PeriodicTask: PeriodicTaskAdmin,
+    IntervalSchedule: beat.IntervalScheduleAdmin,
+    CrontabSchedule: beat.CrontabScheduleAdmin,
+    SolarSchedule: beat.SolarScheduleAdmin,
+    ClockedSchedule: beat.ClockedScheduleAdmin,
+}
+for model, theirs in _LOOKS.items():
+    admin.site.unregister(model)
+    admin.site.register(model, theirs if issubclass(theirs, ModelAdmin) else type(theirs.__name__, (ModelAdmin, theirs), {}))

@@ -9,8 +9,8 @@ from functools import cache
 from django.contrib.auth.hashers import make_password
 
 from channels_app.models import Channel, Server
-from core import addresses
-from demo import fleet
+from core import addresses, clock
+from demo import fleet, history
 from demo.fleet import Clinic, DemoPhone, DemoServer
 from demo.logins import PASSWORD, PEOPLE, Person
 from demo.loopback import is_loopback
@@ -35,6 +35,7 @@ def seed(*, simulator_url: str) -> int:
             made += is_new
         made += sum(_person(person, clinics) for person in PEOPLE)
         made += sum(_channel(phone, clinics, servers) for phone in fleet.PHONES)
+        history.write(at=clock.database_now())
     return made
 
 

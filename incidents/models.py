@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from incidents.causes import CAUSES
 from tenants.models import Tenant, User
 
+MOST_NOTE_CHARACTERS = 1000
+
 
 class WholeSeconds(Func):
     """The whole seconds of an interval. A bare cast would round 90.6 up to 91."""
@@ -20,6 +22,10 @@ class WholeSeconds(Func):
 class IncidentQuerySet(models.QuerySet):
     def open(self) -> "IncidentQuerySet":
         return self.filter(resolved_at=None)
+
+    def visible_to(self, person: User, tenant_id: int | None) -> "IncidentQuerySet":
+        """The operator sees every one; a person those of the clinic they look at."""
+        return self if person.is_saas_admin else self.filter(tenant=tenant_id, tenant__isnull=False)
 
 
 class Incident(models.Model):
@@ -68,13 +74,19 @@ class Incident(models.Model):
     resolution = models.CharField(_("resolution"), max_length=16, choices=Resolution.choices, blank=True, default="")
     notified_at = models.DateTimeField(_("somebody was told"), null=True)
     readings = models.JSONField(_("readings before it opened"), default=list)
+    taken_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("taken care of by"))
+    taken_at = models.DateTimeField(_("taken care of since"), null=True)
 
     objects = IncidentQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("incident"), _("incidents")
         ordering = ["-started_at", "-pk"]
-        indexes = [models.Index(fields=["channel", "started_at"], name="incident_of_channel_by_start")]
+        indexes = [
+            models.Index(fields=["channel", "started_at"], name="incident_of_channel_by_start"),
+            models.Index(fields=["tenant", "-started_at", "-id"], name="incident_of_tenant_by_start"),
+            models.Index(fields=["-started_at", "-id"], name="incident_by_start"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["channel"], condition=Q(resolved_at=None), name="one_open_incident_per_channel"),
             models.UniqueConstraint(fields=["server"], condition=Q(resolved_at=None), name="one_open_incident_per_server"),
@@ -88,6 +100,7 @@ class Incident(models.Model):
                 condition=Q(resolved_at=None) | Q(resolved_at__gte=F("started_at")), name="incident_resolved_after_start"
             ),
             models.CheckConstraint(condition=Q(resolved_at=None) ^ ~Q(resolution=""), name="resolved_says_how"),
+            models.CheckConstraint(condition=Q(taken_by=None) ^ Q(taken_at__isnull=False), name="taken_says_when"),
             models.CheckConstraint(
                 condition=Q(kind__in=["disconnected", "qr_pending", "error", "connecting"]), name="incident_kind_is_known"
             ),
@@ -109,6 +122,9 @@ class IncidentEvent(models.Model):
         CAUSE_CHANGED = "cause_changed", _("Cause changed")
         TOLD = "told", _("People were told")
         RESOLVED = "resolved", _("Resolved")
+        TAKEN = "taken", _("Taken care of")
+        NOTE = "note", _("Note")
+        FALSE_ALARM = "false_alarm", _("False alarm")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="+", db_index=False)
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="events", verbose_name=_("incident"))
@@ -118,10 +134,16 @@ class IncidentEvent(models.Model):
     event = models.CharField(_("what was told"), max_length=16, blank=True, default="")  # with TOLD: the notification's event
     told = ArrayField(models.BigIntegerField(), verbose_name=_("who was told"), default=list)  # user ids
     by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("by"))
+    text = models.CharField(_("text"), max_length=MOST_NOTE_CHARACTERS, blank=True, db_default="")  # of a NOTE
 
     class Meta:
         verbose_name, verbose_name_plural = _("event"), _("events")
         ordering = ["at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident", "by"], condition=Q(kind="false_alarm"), name="one_false_alarm_per_person"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.get_kind_display()

@@ -36,6 +36,10 @@ class Notification(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("notification"), _("notifications")
         ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="notification_of_user_by_time"),
+            models.Index(fields=["user"], condition=Q(read_at=None), name="notification_unread_of_user"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["user", "dedupe_key"], name="each_person_is_told_once"),
             models.CheckConstraint(condition=Q(incident=None) ^ ~Q(event="warning"), name="only_a_warning_has_no_incident"),

@@ -1,15 +1,21 @@
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from core.admin import KeptAdmin
+from core.admin import KeptAdmin, ReadOnlyAdmin
 from tenants.models import Membership, Tenant, User
 
 admin.site.unregister(Group)  # one is the operator, or acts through memberships: there are no groups
+admin.site.unregister(EmailAddress)  # a person has the one address of their own row
+admin.site.unregister(Authenticator)
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(TabularInline):
     model = Membership
     extra = 0
     can_delete = False  # a membership that ends is switched off
@@ -18,6 +24,7 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(User)
 class PersonAdmin(KeptAdmin, UserAdmin):
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
     list_display = ["email", "name", "is_saas_admin", "is_active", "last_login"]
     list_filter = ["is_saas_admin", "is_active", "memberships__role", "memberships__tenant"]
     search_fields = ["email", "name"]
@@ -49,3 +56,16 @@ class MembershipAdmin(KeptAdmin):
     search_fields = ["user__email", "user__name", "tenant__name"]
     autocomplete_fields = ["user", "tenant"]
     list_select_related = ["user", "tenant"]
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(ReadOnlyAdmin):
+    """Deleted for somebody who has lost the telephone and the recovery codes. What is secret in it is not shown."""
+
+    list_display = fields = ["user", "type", "created_at", "last_used_at"]
+    list_filter = ["type"]
+    search_fields = ["user__email", "user__name"]
+    list_select_related = ["user"]
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return True

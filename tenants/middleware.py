@@ -1,9 +1,12 @@
-"""Opens each request's scope: from the person who is signed in to the rows they may see."""
+"""Opens each request's scope: from the person who is signed in to the rows they may see; asks operators for two factors."""
 
 import structlog
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpResponseServerError
+from django.utils.translation import gettext as _
 
-from tenants import scope
+from tenants import door, scope
 from tenants.models import Membership
 
 log = structlog.get_logger(__name__)
@@ -52,3 +55,25 @@ class ScopeMiddleware:
         request.membership = self._chosen(request)
         if request.membership:
             scope.enter(scope.TENANT, tenant_id=request.membership.tenant_id, user_id=request.user.pk)
+
+
+class SecondFactorMiddleware:
+    """Leads an operator without a second factor to set one up, before anything else (production, see the settings)."""
+
+    OPEN = ("account_", "mfa_", "set_language", "theme")  # names of what may be reached on the way there
+
+    def __init__(self, get_response) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        if not settings.SECOND_FACTOR_FOR_OPERATORS or not request.user.is_authenticated or not request.user.is_saas_admin:
+            return None
+        match = request.resolver_match
+        is_on_the_way = not match.namespaces and (match.url_name or "").startswith(self.OPEN)
+        if is_on_the_way or door.has_second_factor(request):
+            return None
+        messages.warning(request, _("Operators need a second factor. Set it up to go on."))
+        return door.lead(request, "mfa_activate_totp")

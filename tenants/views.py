@@ -1,18 +1,19 @@
 """Where a person lands, which of their clinics they look at, and light or dark."""
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
+
+from tenants.door import signed_in
 
 THEMES = {"light": "dark", "dark": "light"}
 THEME_COOKIE = "theme"
 YEAR = 365 * 24 * 3600  # seconds
 
 
-@login_required
+@signed_in
 def home(request):
     """Lead each person to their page."""
     if request.user.is_saas_admin:
@@ -22,7 +23,11 @@ def home(request):
     return redirect("my-whatsapp")
 
 
-@login_required
+def closed(request):
+    raise Http404
+
+
+@signed_in
 @require_POST
 def switch_clinic(request):
     """Look at another of one's own clinics from now on."""

@@ -1,4 +1,4 @@
-"""What start.py hands over to, inside .venv: `run PORT SIMULATOR_PORT`, `exec COMMAND...` or `manage ARGUMENTS...`."""
+"""What start.py hands over to: `run PORT SIMULATOR_PORT`, `empty PORT`, `exec COMMAND...`, `manage ARGUMENTS...`."""
 
 import sys
 
@@ -14,6 +14,8 @@ def main(mode: str, *arguments: str) -> int:
         attached.manage(list(arguments))
     if mode == "exec":
         return command.run(list(arguments))
+    if mode == "empty":
+        return demo.run_empty(int(*arguments))
     port, simulator_port = arguments
     return demo.run(int(port), int(simulator_port))
 

@@ -19,7 +19,8 @@ def leave_environment(folder: Path, env: dict[str, str]) -> None:
 
 def manage(arguments: list[str]) -> None:
     """Become manage.py. Does not return."""
-    if not home.demo_is_running():
+    folder = home.running()
+    if folder is None:
         raise Problem("a demonstração não está aberta. Inicie-a em outro terminal com: python3 start.py")
-    given = json.loads((home.VAR / "demo" / ENVIRONMENT).read_text())
+    given = json.loads((folder / ENVIRONMENT).read_text())
     os.execve(sys.executable, [sys.executable, "manage.py", *arguments], {**os.environ, **given})

@@ -1,8 +1,14 @@
-"""The demonstration: what is done once, what is kept running, and what the person reads then."""
+"""The demonstration, or an empty Vigia: what is done once, what is kept running, and what the person reads then."""
 
+import contextlib
+import signal
 import socket
 import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
+from getpass import getpass
 from pathlib import Path
+from typing import NamedTuple
 
 from config.embedded import attached, checks, home, stores
 from config.embedded.supervisor import Child, Stopped, Supervisor, ending
@@ -11,8 +17,9 @@ from demo.fleet import SERVERS
 from demo.logins import DEMO_LOGINS
 
 # Done once at each start, in this order: the line on the terminal, the log's name, the command.
+MIGRATE = ("Atualizando o banco de dados…", "migrate", "{python} manage.py migrate --no-input")
 STEPS = (
-    ("Atualizando o banco de dados…", "migrate", "{python} manage.py migrate --no-input"),
+    MIGRATE,
     ("Criando os dados de demonstração…", "seed_demo", "{python} manage.py seed_demo --simulator-url {simulator_url}"),
 )
 
@@ -30,21 +37,88 @@ PROCESSES = (
 )
 
 
+OPERATOR_PASSWORD = "OPERATOR_PASSWORD"  # what add_operator reads it from: arguments are visible to everybody
+NONE_YET = 3  # what add_operator --check ends with where there is no operator
+
+
 def run(port: int, simulator_port: int) -> int:
     stores.check_given()
-    place = home.demo()
+    place = home.kept("demo")
     _check_ports(port, simulator_port)
     urls = {"site_url": f"http://127.0.0.1:{port}", "simulator_url": f"http://127.0.0.1:{simulator_port}"}
     words = {"python": sys.executable, "port": port, "simulator_port": simulator_port, **urls}
     with Supervisor(place.lock) as supervisor:
         try:
-            env = stores.start(place, supervisor, SITE_URL=urls["site_url"], EVOLUTION_ALLOWED_HOSTS="127.0.0.0/8")
-            attached.leave_environment(place.folder, env)
-            _start(supervisor, place, env, words)
+            run = _begin(supervisor, place, words)
+            for step in STEPS:
+                run.step(*step)
+            say("Iniciando a página, o simulador, o worker e o beat…")
+            run.keep(PROCESSES)
             say(screen(log=place.log, **urls))
             supervisor.wait_until(lambda: False)
         except Stopped:
             return 0
+
+
+def run_empty(port: int) -> int:
+    """Without invented data and without the simulator. The first time the operator's e-mail and password are asked for."""
+    stores.check_given()
+    place = home.kept("empty")
+    checks.port_is_free(port, "--port")
+    words = {"python": sys.executable, "port": port, "site_url": f"http://127.0.0.1:{port}"}
+    with Supervisor(place.lock) as supervisor:
+        try:
+            run = _begin(supervisor, place, words, VIGIA_EMPTY="1")
+            run.step(*MIGRATE)
+            if run.ends("operator", "{python} manage.py add_operator --check").code == NONE_YET:
+                _ask_for_the_operator(run)
+            say("Iniciando a página, o worker e o beat…")
+            run.keep([process for process in PROCESSES if process[0] != "simulator"])
+            say(empty_screen(words["site_url"], place.log))
+            supervisor.wait_until(lambda: False)
+        except Stopped:
+            return 0
+
+
+def _begin(supervisor: Supervisor, place: home.Home, words: dict, **defaults: str) -> "_Run":
+    env = stores.start(place, supervisor, SITE_URL=words["site_url"], EVOLUTION_ALLOWED_HOSTS="127.0.0.0/8", **defaults)
+    attached.leave_environment(place.folder, env)
+    return _Run(supervisor, place, env, words)
+
+
+def _ask_for_the_operator(run: "_Run") -> None:
+    if not sys.stdin.isatty():
+        raise Problem("ainda não há operador: rode start.py --empty num terminal, que pede o e-mail e a senha dele uma vez.")
+    say("Ainda não há operador. Ele vê todas as clínicas e cadastra as demais pessoas.")
+    while True:
+        with _interruptible():
+            try:
+                email = input("  E-mail do operador: ").strip()
+                password = getpass("  Senha: ")
+            except EOFError:
+                raise Stopped(signal.SIGINT) from None
+        if not email or email.startswith("-"):
+            continue
+        argv = ["{python}", "manage.py", "add_operator", email.replace("{", "{{").replace("}", "}}")]
+        ended = run.ends("operator", argv, **{OPERATOR_PASSWORD: password})
+        if ended.code == 0:
+            return
+        say(f"  {ended.last_words.removeprefix('CommandError: ')}")
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let signals end a wait for the keyboard, which does not look whether somebody asked us to stop."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise Stopped(number)
+
+    ours = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
 
 
 def _check_ports(port: int, simulator_port: int) -> None:
@@ -57,24 +131,45 @@ def _check_ports(port: int, simulator_port: int) -> None:
         checks.port_is_free(one, "--simulator-port")
 
 
-def _start(supervisor: Supervisor, place: home.Home, env: dict[str, str], words: dict) -> None:
-    def child(name: str, command: str) -> Child:
-        argv = [word.format(**words) for word in command.split()]
-        return Child(name=name, argv=argv, env=env, cwd=home.ROOT, log=place.log / f"{name}.log")
+class _Ended(NamedTuple):
+    code: int
+    last_words: str
+    log: Path
 
-    for line, name, command in STEPS:
+
+class _Run:
+    """One run's children, with the words their commands need."""
+
+    def __init__(self, supervisor: Supervisor, place: home.Home, env: dict[str, str], words: dict) -> None:
+        self._supervisor, self._place, self._env, self._words = supervisor, place, env, words
+
+    def step(self, line: str, name: str, command: str) -> None:
         say(line)
-        step = child(name, command)
-        supervisor.start(step)
-        if code := supervisor.finish(step):
-            raise Problem(f"{name} falhou ({ending(code)}): {step.last_words()} Registro: {step.log}")
-    say("Iniciando a página, o simulador, o worker e o beat…")
-    ready = {"web": lambda: _answers(words["port"]), "simulator": lambda: _answers(words["simulator_port"])}
-    processes = [child(name, command) for name, command in PROCESSES]
-    for process in processes:
-        supervisor.start(process)
-    for process in processes:
-        supervisor.keep(process, ready=ready.get(process.name, lambda: True))
+        ended = self.ends(name, command)
+        if ended.code:
+            raise Problem(f"{name} falhou ({ending(ended.code)}): {ended.last_words} Registro: {ended.log}")
+
+    def ends(self, name: str, command: str | list[str], **variables: str) -> _Ended:
+        child = self._child(name, command, **variables)
+        self._supervisor.start(child)
+        code = self._supervisor.finish(child)
+        return _Ended(code, child.last_words() if code else "", child.log)
+
+    def keep(self, processes: Iterable[tuple[str, str]]) -> None:
+        ready = {name: partial(_answers, self._words.get(port)) for name, port in _PORTS.items()}
+        children = [self._child(*process) for process in processes]
+        for child in children:
+            self._supervisor.start(child)
+        for child in children:
+            self._supervisor.keep(child, ready=ready.get(child.name, lambda: True))
+
+    def _child(self, name: str, command: str | list[str], **variables: str) -> Child:
+        given = command.split() if isinstance(command, str) else command
+        argv = [word.format(**self._words) for word in given]
+        return Child(name=name, argv=argv, env={**self._env, **variables}, cwd=home.ROOT, log=self._place.log / f"{name}.log")
+
+
+_PORTS = {"web": "port", "simulator": "simulator_port"}
 
 
 def _answers(port: int) -> bool:
@@ -106,6 +201,20 @@ Vigia está no ar. Demonstração: dados fictícios.
     3. No simulador, pareie o telefone de novo: o incidente se resolve sozinho.
     Em outro terminal: python3 start.py manage check_channels --all   (verifica tudo agora)
                        python3 start.py manage verify_ledger          (confere os registros)
+
+  Registros em {log}
+  Ctrl-C encerra tudo; os dados ficam para a próxima vez.
+"""
+
+
+def empty_screen(site_url: str, log: Path) -> str:
+    return f"""
+Vigia está no ar, sem dados de demonstração.
+
+  Página      {site_url}/
+  Admin       {site_url}/admin/
+
+  Para começar, no admin: cadastre uma clínica, as pessoas dela, um servidor Evolution e os números.
 
   Registros em {log}
   Ctrl-C encerra tudo; os dados ficam para a próxima vez.

@@ -1,4 +1,4 @@
-"""The folder of one run: var/demo, kept between starts, or var/test-XXXX, thrown away. One run at a time owns it."""
+"""The folder of one run: var/demo or var/empty, kept between starts, or var/test-XXXX, thrown away. One run owns it."""
 
 import contextlib
 import fcntl
@@ -15,6 +15,7 @@ from config.embedded.terminal import Problem, say
 
 ROOT = Path(__file__).resolve().parents[2]
 VAR = ROOT / "var"
+KEPT = ("demo", "empty")
 ELSEWHERE = Path("/var/lib/vigia-demo")
 STOPPING_SECONDS = 8  # a killed run's watchdog holds the lock for up to 5
 
@@ -30,8 +31,8 @@ class Home:
         return self.folder / "log"
 
 
-def demo() -> Home:
-    folder = VAR / "demo"
+def kept(name: str) -> Home:
+    folder = VAR / name
     _make(folder)
     lock = _try_lock(folder)
     if lock is None and not _owner_lives(folder):
@@ -45,11 +46,15 @@ def demo() -> Home:
     return Home(folder, lock, is_throwaway=False)
 
 
-def demo_is_running() -> bool:
-    folder = VAR / "demo"
-    if not (folder / "lock").exists():
+def running() -> Path | None:
+    """Return the folder of the run that is open, if any; the demonstration's before the empty one's."""
+    return next((VAR / name for name in KEPT if _is_locked(VAR / name / "lock")), None)
+
+
+def _is_locked(path: Path) -> bool:
+    if not path.exists():
         return False
-    with (folder / "lock").open() as lock:
+    with path.open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -98,7 +98,7 @@ def test_what_a_person_has_edited_stays(seed):
 
 def test_a_clinic_that_lost_a_number_of_the_demonstration_gets_it_again(seed):
     seed()
-    Channel.objects.filter(instance_name="aurora-exames").delete()
+    Channel.objects.filter(instance_name="aurora-exames").update(instance_name="another-clinic-s")
 
     assert seed() == "1 rows created.\n"
 

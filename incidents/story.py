@@ -1,0 +1,294 @@
+"""An incident as its page tells it: what is, who acts, what happened when, who was told, what was read.
+
+The clinic and the operator read the same facts in different words. Everything is fetched here, before rendering.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.utils import formats, timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from incidents import advice, timeline
+from incidents.advice import Subject
+from incidents.causes import CAUSES, Acts
+from incidents.models import Incident, IncidentEvent
+from incidents.readings import Status
+from incidents.timeline import Line, Names
+from notifications.models import Notification
+from tenants.models import Membership, User
+
+KIND_TONES = {
+    Incident.Kind.DISCONNECTED: "danger",
+    Incident.Kind.QR_PENDING: "warning",
+    Incident.Kind.CONNECTING: "info",
+    Incident.Kind.ERROR: "neutral",
+}
+STATUSES = {
+    Status.OPEN: ("success", _("Connected")),
+    Status.CONNECTING: ("info", _("Connecting")),
+    Status.QR_PENDING: ("warning", _("QR pending")),
+    Status.DISCONNECTED: ("danger", _("Disconnected")),
+    Status.ERROR: ("neutral", _("Server error")),
+    Status.UNKNOWN: ("neutral", _("Unknown")),
+}
+WHO_ACTS = {  # what the operator reads, what the clinic reads
+    Acts.CLINIC: (_("the clinic"), _("you, at the clinic")),
+    Acts.OPERATOR: (_("you, the operator"), _("support")),
+    Acts.TIME: (_("nobody for now"), _("nobody for now")),
+    Acts.NOBODY: (_("nobody for now"), _("nobody for now")),
+}
+LAST_READINGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Somebody who was told that it began. `read_at` is the operator's to see."""
+
+    name: str
+    at: datetime
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One reading of the run."""
+
+    at: datetime
+    tone: str
+    label: str
+    answer: str
+    took_ms: int | None
+
+
+def visible(person: User, membership: Membership | None) -> QuerySet[Incident]:
+    """Return the incidents this person may see, with what the story needs of their numbers: one query, left joins.
+
+    An operator-owned server's row does not exist for a clinic (row-level security): an inner join would hide the incident.
+    """
+    related = ["tenant", "channel__server", "channel__watch", "server", "taken_by"]
+    return Incident.objects.visible_to(person, membership and membership.tenant_id).select_related(*related)
+
+
+class Story:
+    """Three queries at most beyond the incident's own: events, people, and what they have read."""
+
+    def __init__(self, incident: Incident, reader: User, membership: Membership | None) -> None:
+        self.incident, self.for_operator = incident, reader.is_saas_admin
+        self._reader = reader
+        self.may_act = self.for_operator or (membership is not None and membership.role in Membership.ADMIN_ROLES)
+        self._events = list(incident.events.select_related("by"))
+        told = {user_id for event in self._events for user_id in event.told}
+        self._people = User.objects.in_bulk(told) if told else {}
+        self._names = Names(self._people, for_operator=self.for_operator)
+
+    # --- What is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        return self.incident.resolved_at is None
+
+    @property
+    def name(self) -> str:
+        """Of the number, or of the server where it is the server's incident."""
+        return self.incident.channel.name if self.incident.channel else str(self.incident.server or "")
+
+    @property
+    def title(self) -> str:
+        return self.incident.cause_title
+
+    @property
+    def kind_tone(self) -> str:
+        return KIND_TONES.get(self.incident.kind, "danger")
+
+    @property
+    def state_tone(self) -> str:
+        return self.kind_tone if self.is_open else "success"
+
+    @property
+    def status_label(self) -> str:
+        watch = self._watch
+        return watch.get_connection_status_display() if watch else self.incident.get_kind_display()
+
+    @property
+    def status_tone(self) -> str:
+        return STATUSES.get(self._watch.connection_status, ("danger", ""))[0] if self._watch else self.kind_tone
+
+    @property
+    def last_check(self) -> datetime | None:
+        return self._watch and self._watch.last_health_check
+
+    @property
+    def check_asked_at(self) -> datetime | None:
+        """When a look was asked for that has not come yet. A look in flight when it was asked for does not count."""
+        watch = self._watch
+        asked = watch and watch.requested_at
+        return asked if asked and (watch.last_health_check is None or watch.last_health_check < asked) else None
+
+    @property
+    def may_check(self) -> bool:
+        return self.is_open and self.incident.channel is not None
+
+    @property
+    def length(self) -> timedelta:
+        return (self.incident.resolved_at or timezone.now()) - self.incident.started_at
+
+    @property
+    def started(self) -> str:
+        return _moment(self.incident.started_at)
+
+    @property
+    def resolved(self) -> str:
+        return _moment(self.incident.resolved_at) if self.incident.resolved_at else ""
+
+    @property
+    def zone(self) -> str:
+        """Named where it is not the one that the reader expects."""
+        zone = self.incident.tenant.time_zone if self.incident.tenant else ""
+        return zone if zone != timezone.get_default_timezone_name() else ""
+
+    # --- Who acts --------------------------------------------------------------------------------------------------
+
+    @property
+    def who_acts(self) -> str:
+        acts = advice.who_acts(self.incident.cause, self._subject) if self.incident.cause in CAUSES else Acts.NOBODY
+        return str(WHO_ACTS[acts][0 if self.for_operator else 1])
+
+    @property
+    def clinic_step(self) -> str:
+        if self.incident.cause not in CAUSES:
+            return ""
+        return str(advice.clinic_step(self.incident.cause, self._subject, support_knows=self._support_knows))
+
+    @property
+    def operator_step(self) -> str:
+        if self.incident.cause not in CAUSES:
+            return ""
+        watch = self._watch
+        code = next((reading.get("code") for reading in reversed(self.incident.readings) if reading.get("code")), None)
+        is_current = watch is not None and self.is_open and watch.cause == self.incident.cause
+        return str(
+            advice.operator_step(
+                self.incident.cause,
+                self._subject,
+                number=(watch.code or code) if is_current else code,
+                received=watch.raw_state if is_current else "?",
+            )
+        )
+
+    @property
+    def taken_by(self) -> str:
+        return self._names.of_doer(self.incident.taken_by) if self.incident.taken_by else ""
+
+    @property
+    def is_taken_by_the_reader(self) -> bool:
+        return self.incident.taken_by_id == self._reader.pk
+
+    @property
+    def may_take(self) -> bool:
+        return self.may_act and self.is_open and self.incident.taken_by_id is None
+
+    @property
+    def may_call_it_false(self) -> bool:
+        said = any(event.kind == IncidentEvent.Kind.FALSE_ALARM and event.by_id == self._reader.pk for event in self._events)
+        return self.may_act and not said
+
+    # --- What happened ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def timeline(self) -> list[Line]:
+        title = gettext("First bad reading") if self.for_operator else gettext("First bad check")
+        first = Line(self.incident.started_at, self.kind_tone, "unplug", title, self._first_answer)
+        return [first, *(timeline.line(event, self.incident, self._names) for event in self._events)]
+
+    @cached_property
+    def told(self) -> list[Told]:
+        """Who was told that it began, once each. The operator sees who has read it; support is one name to a clinic."""
+        opened = [e for e in self._events if e.kind == IncidentEvent.Kind.TOLD and e.event == Notification.Event.OPENED]
+        read = dict(self._read_state()) if self.for_operator and opened else {}
+        people: dict[str | int, Told] = {}
+        for event in opened:
+            for user_id in event.told:
+                person = self._people.get(user_id)
+                if person is None:
+                    continue
+                key = "support" if person.is_saas_admin and not self.for_operator else user_id
+                people.setdefault(key, Told(self._names.of_told(person), event.at, read.get(user_id)))
+        return list(people.values())
+
+    @cached_property
+    def readings(self) -> list[Seen]:
+        return [_seen(reading) for reading in self.incident.readings[-LAST_READINGS:] if reading.get("at")]
+
+    # --- Helpers ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _watch(self):
+        channel = self.incident.channel
+        return getattr(channel, "watch", None) if channel else None
+
+    @cached_property
+    def _subject(self) -> Subject:
+        channel, tenant = self.incident.channel, self.incident.tenant
+        server = getattr(channel, "server", None) if channel else self.incident.server  # not there for a clinic: not its own
+        return Subject(
+            channel_id=channel.pk if channel else 0,
+            tenant_id=tenant.pk if tenant else 0,
+            tenant_slug=tenant.slug if tenant else "",
+            tenant_name=tenant.name if tenant else "",
+            name=self.name,
+            server_name=server.name if server else "",
+            server_host=(urlsplit(server.base_url).hostname or "") if server else "",
+            server_is_the_operators=(channel.server_owner if channel else self.incident.owner_key) == 0,
+            alerts_enabled=channel.alerts_enabled if channel else True,
+        )
+
+    @property
+    def _support_knows(self) -> bool:
+        return any(
+            person.is_saas_admin
+            for event in self._events
+            if event.kind == IncidentEvent.Kind.TOLD and event.event == Notification.Event.OPENED
+            for person in map(self._people.get, event.told)
+            if person
+        )
+
+    @property
+    def _first_answer(self) -> str:
+        if not self.incident.readings:
+            return ""
+        seen = _seen(self.incident.readings[0]) if self.incident.readings[0].get("at") else None
+        # The oldest reading kept is not the first of a long run: only the same moment is spoken of.
+        if seen is None or abs(seen.at - self.incident.started_at) > timedelta(seconds=1):
+            return ""
+        return f"{seen.label}, {seen.answer}" if self.for_operator and seen.answer else seen.label
+
+    def _read_state(self) -> Iterable[tuple[int, datetime | None]]:
+        return Notification.objects.filter(incident=self.incident, event=Notification.Event.OPENED).values_list(
+            "user_id", "read_at"
+        )
+
+
+def zone_of(incident: Incident) -> ZoneInfo | None:
+    """The clinic's zone, for the operator too: they speak of the same minutes."""
+    return ZoneInfo(incident.tenant.time_zone) if incident.tenant else None
+
+
+def _moment(at: datetime) -> str:
+    here = timezone.localtime(at)
+    return formats.date_format(here, "TIME_FORMAT" if here.date() == timezone.localdate() else "SHORT_DATETIME_FORMAT")
+
+
+def _seen(reading: dict) -> Seen:
+    tone, label = STATUSES.get(reading.get("status"), ("neutral", reading.get("status") or "?"))
+    at = parse_datetime(reading["at"]) or datetime.min.replace(tzinfo=UTC)
+    code = reading.get("code")
+    answer = gettext("code {code}").format(code=code) if code else ""
+    return Seen(at, tone, str(label), answer, reading.get("ms"))

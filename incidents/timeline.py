@@ -1,0 +1,95 @@
+"""The timeline of an incident in words: one line per event, who did it, who was told, for the clinic or the operator."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import formats, timezone
+from django.utils.text import capfirst, get_text_list
+from django.utils.translation import gettext
+
+from core.durations import spell
+from incidents.causes import CAUSES
+from incidents.models import Incident, IncidentEvent
+from notifications.models import Notification
+from tenants.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the timeline."""
+
+    at: datetime
+    tone: str
+    icon: str
+    title: str
+    text: str = ""
+
+    @property
+    def time(self) -> str:
+        return clock_time(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What people are called. A clinic reads of the operator's people by name or as support, never by address."""
+
+    people: Mapping[int, User]  # those who were told, by id
+    for_operator: bool
+
+    def of_doer(self, person: User | None) -> str:
+        if person is None:
+            return ""
+        if not person.is_saas_admin or self.for_operator:
+            return str(person)
+        return gettext("{person} (support)").format(person=person.name) if person.name else gettext("support")
+
+    def of_told(self, person: User) -> str:
+        """All of the operator's people are one to a clinic: support was told."""
+        return gettext("support") if person.is_saas_admin and not self.for_operator else str(person)
+
+    def of_all_told(self, user_ids: Iterable[int]) -> str:
+        names = dict.fromkeys(self.of_told(self.people[user_id]) for user_id in user_ids if user_id in self.people)
+        return get_text_list(list(names), gettext("and"))
+
+
+def line(event: IncidentEvent, incident: Incident, names: Names) -> Line:
+    """Say one event in the reader's words."""
+    kinds = IncidentEvent.Kind
+    match event.kind:
+        case kinds.OPENED:
+            bad_for = spell(incident.opened_at - incident.started_at)
+            text = gettext("Down for {length}, past this number's threshold.").format(length=bad_for)
+            title = gettext("Incident opened") if names.for_operator else gettext("Outage on record")
+            return Line(event.at, "danger", "triangle-alert", title, text)
+        case kinds.CAUSE_CHANGED:
+            title = str(CAUSES[event.cause].title) if event.cause in CAUSES else event.cause
+            return Line(event.at, "warning", "shuffle", gettext("Cause changed"), title)
+        case kinds.TOLD:
+            is_over = event.event == Notification.Event.RESOLVED
+            title = gettext("Told that it is over") if is_over else gettext("Told")
+            people = names.of_all_told(event.told)
+            return Line(event.at, "info", "bell", title, gettext("{people}, in the app.").format(people=capfirst(people)))
+        case kinds.TAKEN:
+            title = gettext("{person} is taking care of it").format(person=names.of_doer(event.by))
+            return Line(event.at, "info", "hand", title)
+        case kinds.NOTE:
+            title = gettext("Note by {person}").format(person=names.of_doer(event.by))
+            return Line(event.at, "neutral", "sticky-note", title, event.text)
+        case kinds.FALSE_ALARM:
+            title = gettext("{person}: it was a false alarm").format(person=names.of_doer(event.by))
+            return Line(event.at, "neutral", "circle-x", title, gettext("What was checked stays on record."))
+        case kinds.RESOLVED:
+            text = gettext("{how}, after {length}.").format(
+                how=incident.get_resolution_display(), length=spell(event.at - incident.started_at)
+            )
+            title = gettext("Incident resolved") if names.for_operator else gettext("End of the outage")
+            return Line(event.at, "success", "circle-check", title, text)
+    return Line(event.at, "neutral", "circle-check", event.get_kind_display())
+
+
+def clock_time(at: datetime) -> str:
+    """The time to the second in the zone that is active; with the date where it was not today."""
+    here = timezone.localtime(at)
+    time = formats.time_format(here, "H:i:s")
+    return time if here.date() == timezone.localdate() else f"{formats.date_format(here, 'SHORT_DATE_FORMAT')} {time}"

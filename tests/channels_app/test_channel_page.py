@@ -1,0 +1,96 @@
+"""The operator's page of one number."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django.utils.translation import override
+
+from channels_app.models import ConnectionPeriod, Sweep, Watch
+from incidents.models import Incident
+from tests.support import people
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    with override("en"):
+        yield
+
+
+@pytest.fixture
+def desk(client, operator):
+    client.force_login(operator)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+@pytest.fixture
+def channel(clinic):
+    return people.channel(clinic, people.server(name="evo-sp-01"), name="Recepção", phone="+55 11 90123-4567")
+
+
+def has_been_down(channel) -> Incident:
+    now, of = timezone.now(), {"channel": channel, "tenant": channel.tenant}
+    fell, paired = now - timedelta(hours=1), now - timedelta(hours=4)
+    Watch.objects.create(
+        connection_status="disconnected", cause="network_lost", status_since=fell, paired_at=paired,
+        last_verdict_at=now, last_health_check=now, **of,
+    )  # fmt: skip
+    ConnectionPeriod.objects.create(status="open", cause="connected", started_at=paired, ended_at=fell, **of)
+    ConnectionPeriod.objects.create(status="disconnected", cause="network_lost", started_at=fell, **of)
+    return Incident.objects.create(kind="disconnected", cause="network_lost", started_at=fell, opened_at=now, **of)
+
+
+def page_of(channel, path="") -> str:
+    return f"/saas/whatsapp/{channel.pk}{path}"
+
+
+def test_it_shows_state_cause_next_step_server_and_incident(desk, channel):
+    incident = has_been_down(channel)
+
+    page = desk.get(page_of(channel)).content.decode()
+
+    for words in ["Disconnected", "The server has lost contact with WhatsApp", "do not delete the instance", "evo-sp-01"]:
+        assert words in page
+    assert "(11) 90123-4567" in page
+    assert f"/incidentes/{incident.pk}/" in page
+    assert "connected 75" in page
+
+
+def test_a_number_that_was_never_looked_at_has_a_page_too(desk, channel):
+    page = desk.get(page_of(channel)).content.decode()
+
+    assert "Not checked yet" in page
+    assert "No incident so far." in page
+
+
+@pytest.mark.parametrize("path", ["", "/agora"])
+def test_nobody_else_finds_it(client, admin, channel, path):
+    assert client.get(page_of(channel, path)).status_code == 302
+    client.force_login(admin)
+    assert client.get(page_of(channel, path)).status_code == 404
+
+
+def test_a_number_that_does_not_exist_is_not_found(desk):
+    assert desk.get("/saas/whatsapp/999999").status_code == 404
+    assert desk.post("/saas/whatsapp/999999/verificar").status_code == 404
+
+
+def test_check_now_asks_for_a_look_and_leads_back(desk, channel):
+    has_been_down(channel)
+
+    response = desk.post(page_of(channel, "/verificar"), follow=True)
+
+    assert Sweep.objects.get().channel == channel
+    assert "waiting for the answer" in response.content.decode()
+
+
+def test_the_page_stops_waiting_once_the_look_has_ended(desk, channel):
+    has_been_down(channel)
+    desk.post(page_of(channel, "/verificar"))
+    Watch.objects.update(look_started_at=timezone.now() + timedelta(seconds=1), lease_until=None)
+
+    page = desk.get(page_of(channel, "/agora"), headers={"HX-Request": "true"}).content.decode()
+
+    assert "waiting for the answer" not in page
+    assert 'hx-trigger="every 20s"' in page

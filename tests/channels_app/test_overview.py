@@ -1,0 +1,452 @@
+"""The operator's overview: what it counts, whom it shows, and what a click on it does."""
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import override
+
+from channels_app import beats, fleet
+from channels_app.fleet import Selection
+from channels_app.models import Channel, ConnectionPeriod, Pulse, Sweep, Watch
+from incidents.models import Incident
+from tests.support import people
+
+PAGE = "/saas/whatsapp"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    with override("en"):
+        yield
+
+
+@pytest.fixture
+def desk(client, operator):
+    client.force_login(operator)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+@pytest.fixture
+def server(db):
+    return people.server(name="evo-sp-01")
+
+
+@pytest.fixture
+def number(clinic, server):
+    """Make a number in a state: number("open"), number("disconnected", "logged_out", incident=True)."""
+
+    def make(
+        status="open", cause="connected", *, tenant=clinic, on=server, paired=True, incident=False, checked=None, **fields
+    ):
+        now, channel = timezone.now(), people.channel(tenant, on, **fields)
+        since = now - HOUR
+        Watch.objects.create(
+            channel=channel, tenant=tenant, connection_status=status, cause=cause, status_since=since, last_verdict_at=now,
+            last_health_check=now if checked is None else now - checked, paired_at=since if paired else None,
+        )  # fmt: skip
+        ConnectionPeriod.objects.create(channel=channel, tenant=tenant, status=status, cause=cause, started_at=since)
+        if incident:
+            Incident.objects.create(
+                channel=channel, tenant=tenant, kind="disconnected", cause=cause, started_at=since, opened_at=now
+            )
+        return channel
+
+    return make
+
+
+def shown(response) -> set[int]:
+    return {row.channel.pk for row in response.context["rows"]}
+
+
+def counts(selection=None) -> fleet.Tally:
+    return fleet.census(selection or Selection(), timezone.now()).whole
+
+
+# --- Who may see it
+
+
+@pytest.mark.parametrize("path", ["", "/agora", "/numeros.csv"])
+def test_only_operators_find_it(client, admin, path):
+    assert client.get(PAGE + path).status_code == 302
+    client.force_login(admin)
+    assert client.get(PAGE + path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/verificar", "/lote", "/lote/confirmar"])
+def test_a_clinic_cannot_post_there(client, admin, path):
+    client.force_login(admin)
+
+    assert client.post(PAGE + path, {"acao": "desligar-avisos", "numeros": "1"}).status_code == 404
+    assert not Sweep.objects.exists()
+
+
+# --- Counts
+
+
+def test_the_counts_leave_out_whom_nobody_can_judge(number, clinic, server):
+    number("open")
+    number("disconnected", "logged_out", incident=True)
+    number("error", "server_unreachable")
+    number("qr_pending", "awaiting_scan")
+    number("connecting", "reconnecting")
+    number("disconnected", "never_paired", paired=False)
+    number("unknown", "not_verifiable")
+    number("unknown", "not_looked_at", paired=False)
+    number("disconnected", "logged_out", is_active=False)
+    people.channel(clinic, server)  # made a moment ago: it has no watch yet
+
+    found = counts()
+
+    assert (found.everyone, found.counted, found.connected) == (10, 5, 1)
+    assert (found.down, found.within_limit, found.qr, found.connecting) == (2, 1, 1, 1)
+    assert (found.unpaired, found.unverifiable, found.unseen, found.unwatched) == (1, 1, 2, 1)
+    assert found.unpaired + found.unverifiable + found.unseen + found.unwatched == found.outside
+
+
+def test_archived_numbers_are_nowhere(desk, number):
+    number(archived_at=timezone.now())
+
+    assert not shown(desk.get(PAGE))
+    assert counts().everyone == 0
+
+
+def test_the_badge_is_there_only_while_something_is_open(desk, number):
+    number()
+    assert "open incident" not in desk.get(PAGE).content.decode()
+
+    number("disconnected", "logged_out", incident=True)
+    assert "1 open incident<" in desk.get(PAGE).content.decode()
+
+
+def test_a_server_is_down_where_most_of_its_numbers_say_so(number):
+    down, part, up = people.server(name="a"), people.server(name="b"), people.server(name="c")
+    number("error", "server_unreachable", on=down)
+    number("open", on=part), number("open", on=part), number("error", "server_unreachable", on=part)
+    number("disconnected", "logged_out", on=up)
+
+    lines = fleet.census(Selection(), timezone.now()).servers
+
+    assert [line.state[0] for line in lines] == ["is-danger", "is-warning", "is-success"]
+    assert [(line.tally.connected, line.tally.counted) for line in lines] == [(0, 1), (2, 3), (0, 1)]
+
+
+def test_the_page_says_when_the_last_round_was_and_warns_when_there_is_none(desk, number):
+    pulse = Pulse.objects.create(last_tick_at=timezone.now(), oldest_overdue_seconds=0, channels_watched=1)
+    assert "Vigia is working" in desk.get(PAGE).content.decode()
+
+    Pulse.objects.filter(pk=pulse.pk).update(last_tick_at=timezone.now() - HOUR)
+    assert "Vigia makes no rounds" in desk.get(PAGE).content.decode()
+
+
+# --- Filters, search, order, pages
+
+
+def test_each_pill_shows_its_numbers(desk, number):
+    wanted = {
+        "incidente": number("disconnected", "logged_out", incident=True),
+        "qr": number("qr_pending", "awaiting_scan"),
+        "reconectando": number("connecting", "reconnecting"),
+        "sem-aviso": number(alerts_enabled=False),
+    }
+    for pill, channel in wanted.items():
+        assert shown(desk.get(PAGE, {"situacao": pill})) == {channel.pk}, pill
+    assert shown(desk.get(PAGE, {"situacao": "desconectados"})) == {wanted["incidente"].pk}
+    assert shown(desk.get(PAGE, {"situacao": "cairam"})) == {wanted["incidente"].pk}
+
+
+@pytest.mark.parametrize("text", ["aurora", "Pinheiros", "90123-4567", "(11) 90123", "pinheiros-1"])
+def test_a_search_finds_client_name_phone_and_instance(desk, number, other_clinic, text):
+    wanted = number(name="Unidade Pinheiros", phone="+55 11 90123-4567", instance_name="pinheiros-1")
+    number(tenant=other_clinic, name="Agenda", phone="+55 21 90000-0000", instance_name="agenda")
+
+    assert shown(desk.get(PAGE, {"q": text})) == {wanted.pk}
+
+
+@pytest.mark.parametrize("text", ["100%", "_", "\\", "a\x00b", "' or 1=1", "٣"])
+def test_a_strange_search_finds_nothing_and_breaks_nothing(desk, number, text):
+    number(name="Agenda", instance_name="agenda")
+
+    response = desk.get(PAGE, {"q": text})
+
+    assert response.status_code == 200
+    assert not shown(response)
+
+
+def test_server_and_cause_narrow_the_list(desk, number):
+    other = people.server(name="evo-rj-01")
+    here, there = number("disconnected", "banned"), number("disconnected", "logged_out", on=other)
+
+    assert shown(desk.get(PAGE, {"servidor": other.pk})) == {there.pk}
+    assert shown(desk.get(PAGE, {"causa": "banned"})) == {here.pk}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "pagina=99",
+        "pagina=0",
+        "pagina=-1",
+        "pagina=x",
+        "pagina=1e9",
+        "ordem=nada",
+        "situacao=nada",
+        "causa=nada",
+        "servidor=999999",
+        "servidor=x",
+    ],
+)
+def test_what_makes_no_sense_leads_to_the_nearest_page(desk, number, query):
+    channel = number()
+
+    response = desk.get(f"{PAGE}?{query}")
+
+    assert response.status_code == 200
+    assert shown(response) == {channel.pk}
+
+
+def test_a_page_holds_fifty_and_the_last_one_the_rest(desk, number):
+    for _n in range(53):
+        number()
+
+    first, last = desk.get(PAGE), desk.get(PAGE, {"pagina": 7})
+
+    assert len(shown(first)) == 50
+    assert len(shown(last)) == 3
+    assert not shown(first) & shown(last)
+
+
+@pytest.mark.parametrize("order", ["cliente", "status", "verificacao", "incidentes"])
+def test_a_column_sorts_both_ways_and_says_so(desk, number, other_clinic, order):
+    number(checked=timedelta(seconds=5), tenant=other_clinic)
+    number("disconnected", "logged_out", incident=True, checked=timedelta(seconds=50))
+
+    there = [row.channel.pk for row in desk.get(PAGE, {"ordem": order}).context["rows"]]
+    response = desk.get(PAGE, {"ordem": f"-{order}"})
+
+    assert [row.channel.pk for row in response.context["rows"]] == there[::-1]
+    assert response.content.decode().count("aria-sort=") == 1
+
+
+# --- Rows
+
+
+def test_a_row_tells_of_the_open_incident_and_leads_to_it(desk, number):
+    channel = number("disconnected", "logged_out", incident=True)
+
+    page = desk.get(PAGE).content.decode()
+
+    assert f'href="{reverse("incident", args=[channel.incidents.get().pk])}"' in page
+    assert "within the threshold" not in re.sub(r"<section class=\"counts\".*?</section>", "", page, flags=re.S)
+
+
+def test_before_an_incident_opens_the_row_says_within_the_threshold(number):
+    channel = number("disconnected", "logged_out")
+
+    (row,) = fleet.furnish([channel], timezone.now())
+
+    assert row.standing.is_within_limit
+    assert row.incident_id is None
+
+
+def test_a_check_older_than_three_intervals_is_late(desk, number):
+    number(checked=timedelta(minutes=7))
+
+    assert [row.is_late for row in desk.get(PAGE).context["rows"]] == [True]
+    assert counts().late == 1
+
+
+def test_incidents_of_seven_days_count_what_lasted_into_them(number):
+    channel, now = number(), timezone.now()
+    for started, ended in [(20, 10), (9, 6), (2, 1)]:
+        Incident.objects.create(
+            channel=channel, tenant=channel.tenant, kind="disconnected", cause="logged_out", resolution="recovered",
+            started_at=now - timedelta(days=started), opened_at=now - timedelta(days=started),
+            resolved_at=now - timedelta(days=ended),
+        )  # fmt: skip
+
+    assert fleet.furnish([channel], now)[0].incidents == 2
+
+
+def test_the_beats_show_the_worst_of_each_and_where_nobody_looked():
+    now = timezone.now()
+    seen = [
+        beats.Stretch("open", now - 2 * HOUR, now - HOUR),
+        beats.Stretch("disconnected", now - HOUR, now - HOUR + timedelta(minutes=1)),
+        beats.Stretch("open", now - HOUR + timedelta(minutes=1), None),
+    ]
+
+    drawing = beats.draw(seen, now=now, seen_until=now)
+
+    assert {css: path.count("M") for css, path in drawing.paths} == {"c-up": 15, "c-down": 1, "c-blind": 8}
+    assert drawing.label == "Last 3 hours: connected 1h 59min, down 1min, not checked 1h"
+
+
+def test_the_page_costs_six_queries_of_its_own_however_many_numbers_there_are(desk, number, operator):
+    for n in range(60):
+        number(*[("open", "connected"), ("disconnected", "logged_out")][n % 2], incident=n % 2 == 1)
+    Pulse.objects.create(last_tick_at=timezone.now(), oldest_overdue_seconds=0, channels_watched=60)
+    Sweep.objects.create(requested_by=operator)
+
+    with CaptureQueriesContext(connection) as of_fragment:
+        desk.get(f"{PAGE}/agora", headers={"HX-Request": "true"})
+
+    own = [q["sql"] for q in of_fragment.captured_queries if re.search(r'(?i)from "?(channels_app|incidents)_', q["sql"])]
+    assert len(own) <= 6, own
+
+
+# --- Checking everything
+
+
+def test_check_everything_asks_for_all_and_shows_how_far_it_is(desk, number, operator):
+    number(), number()
+
+    response = desk.post(f"{PAGE}/verificar", headers={"HX-Request": "true"})
+
+    sweep = Sweep.objects.get()
+    assert (sweep.tenant, sweep.channel, sweep.requested_by) == (None, None, operator)
+    assert "0 of 2" in response.content.decode()
+    assert "hx-trigger" in response.content.decode()
+
+
+def test_without_scripts_it_leads_back_to_the_page_with_the_bar(desk, number):
+    number()
+
+    response = desk.post(f"{PAGE}/verificar", follow=True)
+
+    assert "<progress" in response.content.decode()
+
+
+def test_a_second_operator_joins_the_check_that_runs(desk, client, number):
+    number()
+    desk.post(f"{PAGE}/verificar")
+    client.force_login(people.operator())
+
+    response = client.post(f"{PAGE}/verificar", headers={"HX-Request": "true"})
+
+    assert Sweep.objects.count() == 1
+    assert "Checking all numbers" in response.content.decode()
+
+
+def test_once_all_were_looked_at_the_bar_asks_no_more_and_a_new_check_can_be_asked_for(desk, number):
+    channel = number()
+    desk.post(f"{PAGE}/verificar")
+    sweep = Sweep.objects.get()
+    Watch.objects.filter(channel=channel).update(look_started_at=timezone.now() + timedelta(seconds=1), lease_until=None)
+
+    response = desk.get(reverse("sweep", args=[sweep.pk]), headers={"HX-Request": "true"})
+
+    assert "hx-trigger" not in response.content.decode()
+    assert response["HX-Trigger"] == "swept"
+    assert not Sweep.objects.running().exists()
+    desk.post(f"{PAGE}/verificar")
+    assert Sweep.objects.count() == 2
+
+
+# --- Many at once
+
+
+def ids(*channels) -> str:
+    return ",".join(str(channel.pk) for channel in channels)
+
+
+def test_a_preview_says_how_many_and_which_and_changes_nothing(desk, number, clinic):
+    one, _two = number(name="Recepção"), number(name="Agenda")
+
+    page = desk.post(f"{PAGE}/lote", {"acao": "desligar-avisos", "numero": [one.pk, "x"]}).content.decode()
+
+    assert "This concerns 1 number<" in page
+    assert "Recepção" in page
+    assert "Agenda" not in page
+    assert Channel.objects.filter(alerts_enabled=True).count() == 2
+
+
+def test_all_of_the_filter_means_the_filter(desk, number):
+    down = number("disconnected", "logged_out")
+    number()
+
+    page = desk.post(f"{PAGE}/lote", {"acao": "ligar-avisos", "todos": "1", "filtro": "situacao=desconectados"})
+
+    assert page.context["ids"] == str(down.pk)
+
+
+def test_alerts_are_switched_off_and_on_again(desk, number):
+    one, two = number(), number()
+
+    desk.post(f"{PAGE}/lote/confirmar", {"acao": "desligar-avisos", "numeros": ids(one)})
+    assert set(Channel.objects.filter(alerts_enabled=False)) == {one}
+
+    desk.post(f"{PAGE}/lote/confirmar", {"acao": "ligar-avisos", "numeros": ids(one, two)})
+    assert not Channel.objects.filter(alerts_enabled=False).exists()
+
+
+def test_a_threshold_is_set_for_many(desk, number):
+    one, two = number(), number()
+
+    response = desk.post(
+        f"{PAGE}/lote/confirmar", {"acao": "limite", "numeros": ids(one), "minutos": "60", "filtro": "q=a&pagina=2"}
+    )
+
+    assert response["Location"] == f"{PAGE}?q=a&pagina=2"
+    assert set(Channel.objects.values_list("pk", "heartbeat_threshold_minutes")) == {(one.pk, 60), (two.pk, 5)}
+
+
+@pytest.mark.parametrize("typed", ["0", "61", "", "text", "1e9", "-5", "5.5", "٣", "9" * 500])
+def test_a_threshold_that_is_none_is_refused_beside_the_field(desk, number, typed):
+    one = number()
+
+    response = desk.post(f"{PAGE}/lote/confirmar", {"acao": "limite", "numeros": ids(one), "minutos": typed})
+
+    assert "Write a whole number from 1 to 60." in response.content.decode()
+    assert Channel.objects.get().heartbeat_threshold_minutes == 5
+
+
+def test_a_double_click_asks_for_each_check_once(desk, number):
+    form = {"acao": "verificar", "numeros": ids(number(), number(), number(is_active=False))}
+
+    desk.post(f"{PAGE}/lote/confirmar", form)
+    desk.post(f"{PAGE}/lote/confirmar", form)
+
+    assert Sweep.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"acao": "apagar", "numeros": "1"}, {"acao": "verificar", "numeros": "1;2"}, {"acao": "limite"}]
+)
+def test_a_form_that_makes_no_sense_leads_back(desk, form):
+    for step in ("lote", "lote/confirmar"):
+        assert desk.post(f"{PAGE}/{step}", form)["Location"] == PAGE
+
+
+# --- The file
+
+
+def table(response) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig")), delimiter=";"))
+
+
+def test_the_file_holds_what_is_filtered_in_portuguese_with_a_byte_order_mark(desk, number):
+    number(name="Recepção", phone="+55 11 90123-4567")
+    number("disconnected", "logged_out", name="Agenda", incident=True)
+
+    response = desk.get(f"{PAGE}/numeros.csv", {"situacao": "incidente"})
+
+    head, *lines = table(response)
+    assert response.content.startswith(b"\xef\xbb\xbf")
+    assert len(head) == len(lines[0])
+    assert [line[1] for line in lines] == ["Agenda"]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+55", "-x", "@SUM(A1)", "\tx"])
+def test_no_cell_is_a_formula(desk, number, name):
+    number(name=name)
+
+    assert table(desk.get(f"{PAGE}/numeros.csv"))[1][1] == f"'{name}"

@@ -1,0 +1,310 @@
+"""The list of incidents and the page of one: what each reader sees, and what it costs."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from incidents import ledger
+from incidents.models import Incident, IncidentEvent
+from notifications.models import Notification
+from tests.support import people
+from tests.support.readings import MINUTE, NOON, bad, recovered
+
+READINGS = [
+    {"at": NOON.isoformat(), "status": "disconnected", "cause": "logged_out", "code": 401, "ms": 88},
+    {"at": (NOON + 5 * MINUTE).isoformat(), "status": "disconnected", "cause": "logged_out", "code": 401, "ms": 83},
+]
+
+
+@pytest.fixture
+def channel(clinic):
+    return people.channel(clinic)
+
+
+def opened(channel, cause="logged_out", **fields):
+    ledger.open_incidents([bad(channel, cause, **fields)])
+    incident = Incident.objects.get(channel=channel, resolved_at=None)
+    Incident.objects.filter(pk=incident.pk).update(readings=READINGS)
+    return incident
+
+
+def past(channel, number, **fields):
+    """As many resolved incidents, an hour apart, the last one an hour ago."""
+    at = [timezone.now() - timedelta(hours=hours + 1) for hours in range(number)]
+    return Incident.objects.bulk_create(
+        Incident(
+            **{"tenant": channel.tenant, "channel": channel, "kind": "disconnected", "cause": "logged_out"}
+            | {"started_at": start, "opened_at": start, "resolved_at": start + MINUTE, "resolution": "recovered"}
+            | fields
+        )
+        for start in at
+    )
+
+
+def page_of(incident, name="incident"):
+    return reverse(name, args=[incident.pk])
+
+
+@pytest.fixture
+def see(client):
+    """See a page as somebody: its text, without what changes from one to the next."""
+
+    def see(person, url, **headers):
+        client.force_login(person)
+        response = client.get(url, **headers)
+        assert response.status_code == 200
+        return response
+
+    return see
+
+
+def queries(client, url):
+    client.get(url)  # what is read once per process
+    with CaptureQueriesContext(connection) as asked:
+        client.get(url)
+    return len([query for query in asked if "SAVEPOINT" not in query["sql"]])
+
+
+# --- One incident --------------------------------------------------------------------------------------------------
+
+
+def test_the_clinic_reads_its_own_step_although_the_server_is_not_its_own(channel, admin, see):
+    story = see(admin, page_of(opened(channel))).context["story"]
+    assert story.clinic_step.startswith("O aplicativo no celular continua funcionando")
+    assert story.who_acts
+
+
+def test_the_operator_reads_its_own_step_and_what_the_clinic_reads(channel, operator, admin, see):
+    story = see(operator, page_of(opened(channel, "network_lost"))).context["story"]
+    assert story.operator_step.startswith("Rede, DNS ou proxy")
+    assert "O suporte já foi avisado" in story.clinic_step
+
+
+def test_support_is_said_to_know_only_where_an_operator_was_told(channel, admin, see):
+    step = see(admin, page_of(opened(channel, "network_lost"))).context["story"].clinic_step
+    assert "já foi avisado" not in step
+    assert "Fale com" in step
+
+
+@pytest.mark.parametrize("cause", ["logged_out", "network_lost", "server_error", "key_rejected"])
+def test_a_clinic_never_reads_the_engines_words(cause, channel, admin, operator, see):
+    text = see(admin, page_of(opened(channel, cause))).content.decode()
+    main = text[text.index("<main") : text.index("</main>")]
+    assert re.findall(r"(?i)\b(?:canal|canais|instância|sessão|sessões|gateway|401)\b", main) == []
+    assert f"<code>{cause}" not in main
+
+
+def test_the_page_says_what_happened_in_order_and_whom_was_told_by_name(channel, clinic, see, operator):
+    ana = people.admin_of(clinic, name="Ana Souza")
+    incident = opened(channel)
+    ledger.take(incident.pk, by=ana, at=NOON + 6 * MINUTE)
+    ledger.note(incident.pk, "Trocou de <b>aparelho</b>.", by=operator, at=NOON + 7 * MINUTE)
+    ledger.keep_incidents([bad(channel, "network_lost", at=NOON + 8 * MINUTE)])
+    ledger.resolve_incidents([recovered(channel)])
+
+    response = see(ana, page_of(incident))
+
+    assert [line.icon for line in response.context["story"].timeline] == [
+        "unplug", "triangle-alert", "bell", "hand", "sticky-note", "shuffle", "circle-check", "bell",
+    ]  # fmt: skip
+    assert "Ana Souza" in response.context["story"].timeline[2].text
+    assert "Trocou de &lt;b&gt;aparelho&lt;/b&gt;." in response.content.decode()
+
+
+def test_times_are_the_clinics(channel, clinic, operator, see):
+    clinic.time_zone = "America/Manaus"
+    clinic.save()
+    incident = opened(channel)
+    for person in (people.admin_of(clinic), operator):
+        assert "08:00:00</time>" in see(person, page_of(incident)).content.decode()
+
+
+def test_the_operator_sees_who_has_read_and_the_clinic_sees_names(channel, clinic, operator, see):
+    ana, bruno = people.admin_of(clinic, name="Ana"), people.admin_of(clinic, name="Bruno")
+    incident = opened(channel)
+    Notification.objects.filter(user=ana).update(read_at=NOON + 6 * MINUTE)
+
+    told = see(operator, page_of(incident)).context["story"].told
+    assert [(person.name, person.read_at is not None) for person in told] == [("Ana", True), ("Bruno", False)]
+    told = see(bruno, page_of(incident)).context["story"].told
+    assert [(person.name, person.read_at) for person in told] == [("Ana", None), ("Bruno", None)]
+
+
+def test_a_clinic_reads_of_support_and_not_of_the_operators_addresses(channel, admin, operator, see):
+    incident = opened(channel, "network_lost")
+    ledger.note(incident.pk, "Vamos ver.", by=operator, at=NOON + 6 * MINUTE)
+    assert operator.email not in see(admin, page_of(incident)).content.decode()
+
+
+def test_buttons_are_there_for_admins_and_operators_and_not_for_staff(channel, admin, staff, operator, see):
+    incident = opened(channel)
+    for person, buttons in [(admin, True), (operator, True), (staff, False)]:
+        text = see(person, page_of(incident)).content.decode()
+        assert [f'id="{name}"' in text for name in ("take", "note", "false-alarm")] == [buttons] * 3
+        assert 'id="check"' in text
+
+
+def test_who_came_second_sees_that_somebody_already_does(channel, admin, operator, see):
+    incident = opened(channel)
+    ledger.take(incident.pk, by=operator, at=NOON + 6 * MINUTE)
+    text = see(admin, page_of(incident)).content.decode()
+    assert 'id="taken"' in text
+    assert 'id="take"' not in text
+
+
+def test_each_view_has_one_primary_button_at_most(channel, admin, operator, see):
+    incident = opened(channel)
+    for url in (page_of(incident), reverse("incidents"), reverse("inbox")):
+        for person in (admin, operator):
+            text = see(person, url).content.decode()
+            assert text[text.index("<main") :].count("btn-primary") <= 1
+
+
+def test_the_page_asks_for_itself_while_it_is_open_and_stops_when_it_is_over(channel, admin, see):
+    incident = opened(channel)
+    poll = f'hx-get="{page_of(incident, "incident-now")}'
+    assert poll in see(admin, page_of(incident)).content.decode()
+    assert poll in see(admin, page_of(incident, "incident-now")).content.decode()
+
+    ledger.resolve_incidents([recovered(channel)])
+
+    fragment = see(admin, page_of(incident, "incident-now") + "?estado=aberto").content.decode()
+    assert poll not in fragment
+    assert "<html" not in fragment
+    assert 'id="said"' in fragment
+
+
+def test_the_fragment_leaves_alone_what_a_person_is_writing(channel, admin, see):
+    assert "<textarea" not in see(admin, page_of(opened(channel), "incident-now")).content.decode()
+
+
+@pytest.mark.parametrize(("text", "says"), [("", "required"), ("   ", "blank"), ("x" * 1001, "long")])
+def test_a_note_that_is_refused_keeps_its_text_and_says_why_beside_the_field(text, says, channel, admin, client):
+    incident = opened(channel)
+    client.force_login(admin)
+
+    response = client.post(page_of(incident, "incident-note"), {"nota": text})
+
+    assert 'aria-describedby="note-error note-hint"' in response.content.decode()
+    assert text.strip() in response.content.decode()
+    assert not IncidentEvent.objects.filter(kind="note").exists()
+
+
+def test_a_note_is_kept_without_what_could_make_a_page_lie(channel, admin, client):
+    client.force_login(admin)
+    client.post(page_of(opened(channel), "incident-note"), {"nota": "Primeira\r\nsegunda\x00\u202e "})
+    assert IncidentEvent.objects.get(kind="note").text == "Primeira\nsegunda"
+
+
+def test_readings_and_details_that_are_missing_break_nothing(channel, admin, operator, see):
+    incident = opened(channel)
+    Incident.objects.update(
+        cause="a_cause_of_tomorrow", readings=[{}, {"cause": "logged_out"}, {"at": NOON.isoformat(), "status": "new"}]
+    )
+    for person in (admin, operator):
+        see(person, page_of(incident))
+
+
+def test_an_incident_of_a_server_has_a_page(operator, see):
+    server = people.server()
+    incident = Incident.objects.create(server=server, kind="error", cause="server_unreachable", started_at=NOON, opened_at=NOON)
+    assert server.name in see(operator, page_of(incident)).content.decode()
+    assert server.name in see(operator, reverse("incidents")).content.decode()
+
+
+# --- The list ------------------------------------------------------------------------------------------------------
+
+
+def shown(response):
+    return [incident.pk for incident in response.context["page"]]
+
+
+def test_a_clinic_sees_its_own_and_the_operator_all(channel, other_clinic, admin, operator, see):
+    mine, others = opened(channel), opened(people.channel(other_clinic))
+    assert shown(see(admin, reverse("incidents"))) == [mine.pk]
+    assert set(shown(see(operator, reverse("incidents")))) == {mine.pk, others.pk}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", "both"),
+        ("estado=aberto", "open"),
+        ("estado=resolvido", "past"),
+        ("tipo=disconnected", "both"),
+        ("tipo=qr_pending", "none"),
+        ("causa=network_lost", "open"),
+        ("causa=logged_out&estado=aberto", "none"),
+        ("periodo=7", "past"),
+        ("tipo=zzz&estado=x&causa=y&periodo=-1&pagina=999", "both"),
+        ("pagina=abc&periodo=1e9", "both"),
+        ("pagina=0&cliente=ninguem", "both"),
+    ],
+)
+def test_filters_stand_in_the_address_and_nonsense_filters_nothing(query, found, channel, operator, see):
+    over = past(channel, 1)[0]
+    ledger.open_incidents([bad(channel, "network_lost", started_at=NOON - timedelta(days=30))])
+    Incident.objects.filter(resolved_at=None).update(started_at=timezone.now() - timedelta(days=20))
+    now = Incident.objects.open().get()
+    expected = {"both": {over.pk, now.pk}, "open": {now.pk}, "past": {over.pk}, "none": set()}[found]
+    assert set(shown(see(operator, f"{reverse('incidents')}?{query}"))) == expected
+
+
+def test_the_operator_filters_by_clinic_and_a_clinic_cannot(channel, other_clinic, admin, operator, see):
+    mine, others = opened(channel), opened(people.channel(other_clinic))
+    query = f"{reverse('incidents')}?cliente={other_clinic.slug}"
+    assert shown(see(operator, query)) == [others.pk]
+    assert shown(see(admin, query)) == [mine.pk]
+    assert other_clinic.name not in see(admin, query).content.decode()
+
+
+def test_pages_keep_the_filters_and_the_last_one_stands_for_those_beyond(channel, admin, see):
+    past(channel, 30)
+    response = see(admin, f"{reverse('incidents')}?estado=resolvido&pagina=99")
+    assert len(shown(response)) == 5
+    assert "?estado=resolvido&amp;pagina=1" in response.content.decode()
+
+
+def test_an_empty_list_says_so(admin, see, channel):
+    assert 'class="empty' in see(admin, reverse("incidents")).content.decode()
+    past(channel, 1)
+    assert 'class="empty' in see(admin, f"{reverse('incidents')}?estado=aberto").content.decode()
+
+
+# --- What it costs -------------------------------------------------------------------------------------------------
+
+
+def test_the_list_costs_the_same_for_many(channel, admin, operator, client):
+    for person in (admin, operator):
+        client.force_login(person)
+        Incident.objects.all().delete()
+        past(channel, 1)
+        few = queries(client, reverse("incidents"))
+        past(channel, 20)
+        assert queries(client, reverse("incidents")) == few
+        assert few <= 22
+
+
+def test_a_page_costs_the_same_for_a_long_story(channel, clinic, admin, operator, client):
+    incident = opened(channel)
+    few = {}
+    for person in (admin, operator):
+        client.force_login(person)
+        few[person] = queries(client, page_of(incident)), queries(client, page_of(incident, "incident-now"))
+    for number in range(12):
+        writer = people.admin_of(clinic, name=f"P{number}")
+        ledger.note(incident.pk, "n", by=writer, at=NOON + 6 * MINUTE)
+        IncidentEvent.objects.create(
+            incident=incident, tenant=clinic, kind="told", event="opened", at=NOON + 6 * MINUTE, told=[writer.pk]
+        )
+    for person in (admin, operator):
+        client.force_login(person)
+        many = queries(client, page_of(incident)), queries(client, page_of(incident, "incident-now"))
+        assert many == few[person]
+        assert many[0] <= 22
+        assert many[1] <= 12
