@@ -6,6 +6,7 @@ Times are the database's. A claim is a lease: a worker that dies loses it, and t
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -31,11 +32,11 @@ def lease() -> timedelta:
 
 def policy(threshold_minutes: int) -> Policy:
     """The settings as lifecycle wants them."""
-    return Policy(
-        interval=timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS),
-        recheck=timedelta(seconds=settings.HEARTBEAT_RECHECK_SECONDS),
-        deadline=timedelta(seconds=settings.HEARTBEAT_TIMEOUT_SECONDS),
-        threshold=timedelta(seconds=threshold_minutes * settings.HEARTBEAT_MINUTE_SECONDS),
+    return _policy(
+        settings.HEARTBEAT_INTERVAL_SECONDS,
+        settings.HEARTBEAT_RECHECK_SECONDS,
+        settings.HEARTBEAT_TIMEOUT_SECONDS,
+        threshold_minutes * settings.HEARTBEAT_MINUTE_SECONDS,
     )
 
 
@@ -95,6 +96,12 @@ def release(claims: Iterable[tuple[int, int]]) -> None:
     claims = list(claims)
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, [[channel for channel, _ in claims], [look_no for _, look_no in claims]])
+
+
+@cache  # twice a look, and there are sixty thresholds
+def _policy(interval: int, recheck: int, deadline: int, threshold: int) -> Policy:
+    """All in seconds."""
+    return Policy(*(timedelta(seconds=seconds) for seconds in (interval, recheck, deadline, threshold)))
 
 
 def _may_ask(person: User | None, tenant_id: int | None) -> bool:

@@ -234,6 +234,10 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, ssl_context=tls_context(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
+    def get_connection_with_tls_context(self, request, verify, proxies=None, cert=None):
+        """No proxy, and one context for all: the original works both out anew for each request."""
+        return self.poolmanager.connection_from_url(request.url)
+
     def cert_verify(self, conn, url, verify, cert) -> None:
         """Leave it to the context: the original reads the CA file for each connection."""
 

@@ -19,7 +19,7 @@ LONGEST_WAIT = timedelta(minutes=10)  # whatever a server asks for
 UNSEEN_TOO_LONG = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Policy:
     interval: timedelta  # I: between looks at a healthy channel
     recheck: timedelta  # after a change
