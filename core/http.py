@@ -28,7 +28,6 @@ from core.wire import Failure, TooLarge, Unreachable
 __all__ = ["AddressRefused", "Answer", "BadAnswer", "BadCertificate", "Failure", "TooLarge", "Unreachable", "get"]
 
 LOOK_BYTES = 64 * 1024
-LIST_BYTES = 5_000_000
 ERROR_BYTES = 4 * 1024  # enough for the error word of an answer that is not 200
 HEAD_BYTES = 32 * 1024  # status line, headers and the framing of chunks, on top of the body
 KEEP_SECONDS = 10.0  # Node closes idle connections after 5 s; ours would pile up as dead descriptors

@@ -49,5 +49,30 @@ def tie(child: str, columns: str, parent: str, parent_columns: str) -> RunSQL:
     )
 
 
+def own_server_only(table: str) -> RunSQL:
+    """Let a tenant place its rows on its own servers alone: only the operator places them on the operator's.
+
+    A policy sees the old row or the new one, never both: a tenant may change a row that the operator has placed.
+    """
+    return RunSQL(
+        f"""
+        create function {table}_placed() returns trigger language plpgsql as $$ begin
+            if new.server_owner = 0 and not coalesce(current_setting('app.scope', true) in ('service', 'operator'), false) then
+                raise insufficient_privilege using message = 'only the operator places rows on the operator''s servers';
+            end if;
+            return new;
+        end $$;
+        create trigger placed before insert on {table} for each row execute function {table}_placed();
+        create trigger moved before update on {table} for each row
+            when (new.server_id <> old.server_id or new.server_owner <> old.server_owner) execute function {table}_placed();
+        """,
+        f"""
+        drop trigger moved on {table};
+        drop trigger placed on {table};
+        drop function {table}_placed();
+        """,
+    )
+
+
 def _scope_is(*scopes: str) -> str:
     return f"(select coalesce(current_setting('app.scope', true) in ({', '.join(map(repr, scopes))}), false))"
