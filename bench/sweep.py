@@ -26,7 +26,6 @@ sys.path.insert(0, str(ROOT))  # this file is run by its path
 
 from bench.plan import numbers  # noqa: E402
 
-REST_SECONDS = 7  # between sweeps: the servers have closed what was left open, as they will have in two minutes
 PATIENCE_SECONDS = 120
 PEEK_SECONDS = 0.04
 SETTINGS = {
@@ -78,6 +77,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--plain-sample", type=int, default=300, help="channels that the plain loop looks at")
     parser.add_argument("--deadline", type=int, default=8, help="seconds, of one look")
     parser.add_argument("--repeats", type=int, default=3)
+    # As between real sweeps, the servers have closed by then what was left open: they do so after five seconds.
+    parser.add_argument("--rest", type=float, default=7, help="seconds between two sweeps")
     return parser.parse_args()
 
 
@@ -99,7 +100,7 @@ def measure(given: argparse.Namespace, log: Path) -> tuple[str, list[str]]:
             for repeat in range(given.repeats):
                 fleet.forget_what_is_known()
                 for name, incidents in (("nothing known", 0), ("incidents open", failing), ("steady", failing)):
-                    time.sleep(REST_SECONDS)
+                    time.sleep(given.rest)
                     columns[name].append(swept(meter, log))
                     mistakes += [f"{name}: {found}" for found in fleet.mistakes(fleet_plan, incidents=incidents)]
                     note(f"{repeat + 1}: {name}: {columns[name][-1]}")

@@ -116,8 +116,7 @@ class ChannelAdmin(KeptAdmin):
     @admin.action(description=_("Check the selected numbers now"))
     def check_now(self, request, queryset) -> None:
         watched = queryset.watched()
-        for channel in watched:
-            due.request(by=request.user, channel_id=channel.pk)
+        due.request_each(watched, by=request.user)
         asked = ngettext(
             "Asked for %(n)d check: the result comes within seconds.",
             "Asked for %(n)d checks: the results come within seconds.",
@@ -157,7 +156,8 @@ class ConnectionPeriodAdmin(ReadOnlyAdmin):
 
 @admin.register(Sweep)
 class SweepAdmin(ReadOnlyAdmin):
-    list_display = ["__str__", "requested_by", "started_at", "still_waiting"]
+    list_display = ["__str__", "requested_by", "started_at"]
+    fields = ["tenant", "channel", "requested_by", "started_at", "still_waiting"]
     list_filter = ["tenant"]
     list_select_related = ["channel", "tenant", "requested_by"]
 

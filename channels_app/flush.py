@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+import structlog
 from django.db import connection, transaction
 
 from channels_app import due
@@ -20,6 +21,8 @@ from incidents.advice import Subject
 from incidents.ledger import Bad, Recovered
 from incidents.lifecycle import Decision, Policy, Run, Step, WatchState, is_blind, judge
 from incidents.readings import Health, Reading, Status
+
+log = structlog.get_logger(__name__)
 
 READINGS_KEPT = 10
 
@@ -33,8 +36,26 @@ class Look:
 
 
 def flush(looks: Iterable[Look]) -> Counter:
-    """Judge and write the looks; return counts of healthy, unhealthy, unknowable, unseen, dropped, opened, resolved."""
+    """Judge and write the looks; return counts of healthy, unhealthy, unknowable, unseen, dropped, opened, resolved, failed.
+
+    Where a row cannot be written the flush is halved until that one is alone: it is logged and planned anew, and takes
+    nobody else with it. Raises only where the database is away.
+    """
     looks = sorted(looks, key=lambda look: look.order.channel_id)
+    try:
+        return _flush(looks)
+    except Exception as error:
+        if connection.in_atomic_block or not connection.is_usable():
+            raise
+        if len(looks) > 1:
+            middle = len(looks) // 2
+            return flush(looks[:middle]) + flush(looks[middle:])
+        log.error("a look cannot be written", channel=looks[0].order.channel_id, error=type(error).__name__, exc_info=error)
+        due.postpone(looks[0].order.channel_id, looks[0].order.look_no)
+        return Counter(failed=1)
+
+
+def _flush(looks: list[Look]) -> Counter:
     with transaction.atomic():
         rows = _lock(looks)
         valid = [look for look in looks if (row := rows.get(look.order.channel_id)) and row.is_still_of(look.order)]
@@ -78,6 +99,7 @@ class _Row:
     owner_jid: str
     first_unhealthy_at: datetime | None
     bad_seconds: float
+    threshold_seconds: float | None
     good_streak: int
     good_since: datetime | None
     run_readings: str
@@ -165,7 +187,7 @@ class _Judged:
         """The watch's new values, in the order of _COLUMNS."""
         row, seen, decision, run = self.row, self.seen, self.decision, self.decision.run
         verdict = self.has_verdict
-        gathers = decision.step in (Step.RUN_STARTS, Step.RUN_GOES_ON)
+        gathers, keeps = decision.step in (Step.RUN_STARTS, Step.RUN_GOES_ON), decision.step in (Step.RECOVERS, Step.UNSEEN)
         return (
             row.channel_id,
             seen.status if verdict else row.status,
@@ -182,10 +204,10 @@ class _Judged:
             row.instance_name,
             run.first_unhealthy_at,
             run.bad_for.total_seconds(),
-            self.policy.threshold.total_seconds(),
+            self.policy.threshold.total_seconds() if verdict else row.threshold_seconds,
             run.good_streak,
             run.good_since,
-            json.dumps(self.readings()) if gathers else row.run_readings if decision.step is Step.RECOVERS else "[]",
+            json.dumps(self.readings()) if gathers else row.run_readings if keeps else "[]",
             seen.at + timedelta(milliseconds=seen.took_ms),
             seen.at if verdict else row.last_verdict_at,
             decision.unseen_since,
@@ -235,12 +257,16 @@ def _put_on_record(judged: list[_Judged]) -> Counter:
         by_step.setdefault(item.decision.step, []).append(item)
     opened = ledger.open_incidents(item.bad() for item in by_step.get(Step.INCIDENT_OPENS, ()))
     ledger.keep_incidents(item.bad() for item in by_step.get(Step.INCIDENT_STAYS, ()))
+    ended = by_step.get(Step.INCIDENT_RESOLVES, ())
     resolved = ledger.resolve_incidents(
-        Recovered(subject=item.row.subject(), at=item.decision.resolved_at) for item in by_step.get(Step.INCIDENT_RESOLVES, ())
+        Recovered(subject=item.row.subject(), at=item.decision.resolved_at)
+        for item in ended
+        if item.seen.health is Health.HEALTHY
     )
-    for item in by_step.get(Step.UNSEEN, ()):
-        if item.decision.unseen_too_long:
-            ledger.warn_unseen(item.row.subject(), since=item.decision.unseen_since, at=item.seen.at)
+    # It did not come back: looking can no longer tell. Nobody hears that it is connected again.
+    ledger.close_incidents({item.row.channel_id: "not_verifiable" for item in ended if item.seen.health is Health.UNKNOWABLE})
+    unseen = [item for item in by_step.get(Step.UNSEEN, ()) if item.decision.unseen_too_long]
+    ledger.warn_unseen((item.row.subject(), item.decision.unseen_since, item.seen.at) for item in unseen)
     return Counter(opened=opened, resolved=resolved)
 
 
@@ -249,7 +275,8 @@ select w.channel_id, w.tenant_id, t.slug, t.name, c.name, s.id, s.name, s.base_u
     coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.alerts_enabled, c.heartbeat_threshold_minutes, {WATCHED},
     w.look_no, w.connection_status, w.cause, w.status_since, w.cause_since,
     w.last_open_at, w.paired_at, w.integration, w.owner_jid,
-    w.first_unhealthy_at, w.bad_seconds, w.good_streak, w.good_since, w.run_readings::text, w.last_verdict_at, w.unseen_since,
+    w.first_unhealthy_at, w.bad_seconds, w.threshold_seconds, w.good_streak, w.good_since, w.run_readings::text,
+    w.last_verdict_at, w.unseen_since,
     w.raw_state, w.code, i.id is not null
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id

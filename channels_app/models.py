@@ -77,6 +77,8 @@ class Server(models.Model):
 
     def clean(self) -> None:
         """Rebuild the address from its parts. The key follows the host: a new scheme, host or port empties it."""
+        if self.archived_at and self.pk and self.channels.watched().exists():
+            raise ValidationError({"archived_at": _("Archive or move its numbers first: they are still watched.")})
         if not 0 < len(self.base_url) <= addresses.MOST_URL_CHARACTERS:
             return  # the field has said so
         try:
@@ -296,7 +298,8 @@ class Sweep(models.Model):
 
     def waiting(self) -> ChannelQuerySet:
         """Those whose look after the asking has not ended yet. A look in flight when asked does not count."""
-        ended = Q(watch__look_started_at__gte=self.started_at, watch__lease_until=None)
+        began_after = Q(watch__last_verdict_at__gte=self.started_at)  # a verdict's time is its look's start
+        ended = began_after | Q(watch__look_started_at__gte=self.started_at, watch__lease_until=None)
         return self.channels().exclude(ended)
 
 

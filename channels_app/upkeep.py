@@ -25,16 +25,19 @@ def _adopt_new_channels() -> None:
 
 
 def _forget_unwatched() -> None:
-    """Let go of channels that are switched off, archived or moved: their incidents close, their runs are forgotten."""
+    """Let go of channels that are switched off, archived or moved: their incidents close, their runs are forgotten.
+
+    What was found under the lock is what is closed and forgotten: a channel switched on again meanwhile starts anew.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_UNWATCHED)
-        channels = [channel for (channel,) in cursor.fetchall()]
-        closed = ledger.close_unwatched()
-        if channels:
-            cursor.execute(_END_PERIODS, [channels])
-            cursor.execute(_FORGET, [channels])
-    if channels or closed:
-        log.info("no longer watched", channels=len(channels), incidents_closed=len(closed))
+        why = dict(cursor.fetchall())
+        if not why:
+            return
+        closed = ledger.close_incidents(why)
+        cursor.execute(_END_PERIODS, [list(why)])
+        cursor.execute(_FORGET, [list(why)])
+    log.info("no longer watched", channels=len(why), incidents_closed=len(closed))
 
 
 def _beat_the_pulse() -> None:
@@ -51,7 +54,12 @@ on conflict do nothing
 
 # Rows that a flush holds right now wait for the next tick.
 _UNWATCHED = f"""
-select w.channel_id
+select w.channel_id, case
+    when c.archived_at is not null then 'archived'
+    when not t.is_active then 'tenant_inactive'
+    when not ({WATCHED}) then 'switched_off'
+    else 'moved'
+end
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id

@@ -51,7 +51,7 @@ class _Loop:
         now = time.monotonic()
         self.ends_at = now + LONGEST_LOOP
         self.upkeep_at = self.claim_at = self.flush_at = now
-        self.has_rung = False
+        self.more_is_due = self.has_rung = False
 
     def run(self) -> None:
         while True:
@@ -69,14 +69,16 @@ class _Loop:
         now, free = time.monotonic(), self.threads - self.in_flight
         if now >= self.ends_at:
             return False
-        if not free or (now < self.claim_at and free < min(ENOUGH_FREE, self.threads)):
+        pays_early = self.more_is_due and free >= min(ENOUGH_FREE, self.threads)
+        if not free or (now < self.claim_at and not pays_early):
             return True
         orders = due.claim(min(free, FLUSH_AT))
         for order in orders:
             self.pool.submit(look, order).add_done_callback(self.results.put)
         self.in_flight += len(orders)
         self.claim_at = time.monotonic() + CLAIM_EVERY
-        if len(orders) < min(free, FLUSH_AT):
+        self.more_is_due = len(orders) == min(free, FLUSH_AT)
+        if not self.more_is_due:
             return self._wait_for_the_next()
         if not self.has_rung:  # more is due than we have threads for: let an idle process join
             self.has_rung = True
@@ -104,7 +106,7 @@ class _Loop:
             return 0.0
         now = time.monotonic()
         moments = [now + IDLE_PEEK]
-        if now < self.ends_at:
+        if now < self.ends_at and self.in_flight < self.threads:
             moments.append(self.claim_at)
         if self.waiting:
             moments.append(self.flush_at)
@@ -128,5 +130,5 @@ class _Loop:
 
 
 def _log_flush(counts: Counter, looked: int, seconds: float) -> None:
-    kept = ("healthy", "unhealthy", "unknowable", "unseen", "dropped", "opened", "resolved")
+    kept = ("healthy", "unhealthy", "unknowable", "unseen", "dropped", "failed", "opened", "resolved")
     log.info("flush", looked=looked, **{name: counts[name] for name in kept}, seconds=round(seconds, 3))

@@ -117,7 +117,7 @@ MIDDLEWARE = [
     "tenants.middleware.SecondFactorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "core.logs.RequestMiddleware",
 ]
 
 TEMPLATES = [
@@ -185,9 +185,9 @@ CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 
 # --- The watch --------------------------------------------------------------------------------------------------
 
-HEARTBEAT_INTERVAL_SECONDS = whole("HEARTBEAT_INTERVAL_SECONDS", 120, least=1, most=3600)
+HEARTBEAT_INTERVAL_SECONDS = whole("HEARTBEAT_INTERVAL_SECONDS", 120, least=1, most=600)  # due.FAR_AHEAD lies beyond it
 HEARTBEAT_RECHECK_SECONDS = whole("HEARTBEAT_RECHECK_SECONDS", 10, least=1, most=600)
-HEARTBEAT_TIMEOUT_SECONDS = whole("HEARTBEAT_TIMEOUT_SECONDS", 8, least=1, most=60)
+HEARTBEAT_TIMEOUT_SECONDS = whole("HEARTBEAT_TIMEOUT_SECONDS", 8, least=1, most=20)  # a loop must end within its task
 HEARTBEAT_TICK_SECONDS = whole("HEARTBEAT_TICK_SECONDS", 10, least=1, most=60)
 HEARTBEAT_MINUTE_SECONDS = whole("HEARTBEAT_MINUTE_SECONDS", 60, least=1, most=60)
 WATCH_THREADS = whole("WATCH_THREADS", 256, least=1, most=1024)

@@ -28,7 +28,6 @@ from core.wire import Failure, TooLarge, Unreachable
 __all__ = ["AddressRefused", "Answer", "BadAnswer", "BadCertificate", "Failure", "TooLarge", "Unreachable", "get"]
 
 LOOK_BYTES = 64 * 1024
-LIST_BYTES = 5_000_000
 ERROR_BYTES = 4 * 1024  # enough for the error word of an answer that is not 200
 HEAD_BYTES = 32 * 1024  # status line, headers and the framing of chunks, on top of the body
 KEEP_SECONDS = 10.0  # Node closes idle connections after 5 s; ours would pile up as dead descriptors
@@ -233,6 +232,10 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, connections, maxsize, block=False, **kwargs) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=tls_context(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def get_connection_with_tls_context(self, request, verify, proxies=None, cert=None):
+        """No proxy, and one context for all: the original works both out anew for each request."""
+        return self.poolmanager.connection_from_url(request.url)
 
     def cert_verify(self, conn, url, verify, cert) -> None:
         """Leave it to the context: the original reads the CA file for each connection."""

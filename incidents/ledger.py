@@ -116,21 +116,27 @@ def resolve_incidents(recovered: Iterable[Recovered]) -> int:
     return len(outages)
 
 
-def close_unwatched() -> list[int]:
-    """Resolve the incidents of channels that are no longer watched, whoever did the switching. Nobody is told.
+def close_incidents(resolutions: dict[int, str]) -> list[int]:
+    """Resolve the incidents of these channels without a word, each with its resolution: they did not recover.
 
-    One idempotent statement; call it before the watch forgets what it knew of a channel that has moved.
+    For channels that are no longer watched, and for those of which looking can no longer tell. The caller holds the locks
+    of their watches, so that no flush is judging them meanwhile. Return the incidents.
     """
+    if not resolutions:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(_CLOSE_UNWATCHED)
+        cursor.execute(_CLOSE, [list(resolutions), list(resolutions.values())])
         won = cursor.fetchall()
     _write_resolved([(tenant_id, incident_id, at) for incident_id, tenant_id, at in won])
     return [incident_id for incident_id, *_rest in won]
 
 
-def warn_unseen(subject: Subject, *, since: datetime, at: datetime) -> None:
-    """Tell the operators once that a channel could not be looked at since then."""
-    announce.tell([notices.unseen(subject, since=since, at=at)], at=at)
+def warn_unseen(unseen: Iterable[tuple[Subject, datetime, datetime]]) -> None:
+    """Tell the operators once of each (channel, since, now) that could not be looked at since then."""
+    unseen = list(unseen)
+    if unseen:
+        warnings = [notices.unseen(subject, since=since, at=at) for subject, since, at in unseen]
+        announce.tell(warnings, at=max(at for _subject, _since, at in unseen))
 
 
 def take(incident_id: int, *, by: User, at: datetime) -> bool:
@@ -222,7 +228,7 @@ def _tell_opened(outages: list[Outage], *, at: datetime) -> None:
     operator_acts = any(advice.who_acts(outage.cause, outage.subject) is Acts.OPERATOR for outage in audible)
     operators_exist = operator_acts and User.objects.filter(is_saas_admin=True, is_active=True).exists()
     told = _tell(
-        [notices.opened(outage, operators_exist=operators_exist) for outage in audible],
+        [notices.opened(outage, at=at, operators_exist=operators_exist) for outage in audible],
         tenants={outage.incident_id: outage.subject.tenant_id for outage in audible},
         at=at,
     )
@@ -249,8 +255,8 @@ def _tell(messages: list[notices.Notice], *, tenants: dict[int, int], at: dateti
 
 
 def _change_causes(changes: list[tuple[Incident, Bad]]) -> None:
-    for incident, bad in changes:  # rare: a cause changes a few times in an incident's life
-        Incident.objects.open().filter(pk=incident.pk).update(cause=bad.seen.cause)
+    # One by one: a cause changes a few times in an incident's life.
+    won = [pair for pair in changes if Incident.objects.open().filter(pk=pair[0].pk).update(cause=pair[1].seen.cause)]
     IncidentEvent.objects.bulk_create(
         IncidentEvent(
             tenant_id=bad.subject.tenant_id,
@@ -259,7 +265,7 @@ def _change_causes(changes: list[tuple[Incident, Bad]]) -> None:
             at=bad.seen.at,
             cause=bad.seen.cause,
         )
-        for incident, bad in changes
+        for incident, bad in won
     )
 
 
@@ -304,20 +310,10 @@ where i.channel_id = v.channel_id and i.resolved_at is null
 returning i.id, i.channel_id, i.cause, i.started_at, i.resolved_at
 """
 
-_CLOSE_UNWATCHED = """
+_CLOSE = """
 update incidents_incident i
-set resolved_at = greatest(statement_timestamp(), i.started_at),
-    resolution = case
-        when c.archived_at is not null then 'archived'
-        when not t.is_active then 'tenant_inactive'
-        when not c.is_active or c.provider <> 'evolution_api' then 'switched_off'
-        else 'moved'
-    end
-from channels_app_channel c
-join tenants_tenant t on t.id = c.tenant_id
-join channels_app_watch w on w.channel_id = c.id
-where i.channel_id = c.id and i.resolved_at is null
-    and (c.archived_at is not null or not t.is_active or not c.is_active or c.provider <> 'evolution_api'
-        or (w.seen_server, w.seen_instance) is distinct from (c.server_id, c.instance_name))
+set resolved_at = greatest(statement_timestamp(), i.started_at), resolution = v.resolution
+from unnest(%s::bigint[], %s::text[]) as v (channel_id, resolution)
+where i.channel_id = v.channel_id and i.resolved_at is null
 returning i.id, i.tenant_id, i.resolved_at
 """

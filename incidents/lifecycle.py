@@ -19,7 +19,7 @@ LONGEST_WAIT = timedelta(minutes=10)  # whatever a server asks for
 UNSEEN_TOO_LONG = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Policy:
     interval: timedelta  # I: between looks at a healthy channel
     recheck: timedelta  # after a change
@@ -111,7 +111,11 @@ def is_blind(last_verdict_at: datetime | None, at: datetime, policy: Policy) -> 
 
 def _healthy(state: WatchState, seen: Reading, policy: Policy) -> Decision:
     if not state.run.going_on:
-        return Decision(step=Step.STAYS_WELL, look_again_in=policy.interval)
+        return (
+            _end_run(state, policy, at=seen.at)
+            if state.incident_open
+            else Decision(step=Step.STAYS_WELL, look_again_in=policy.interval)
+        )
     streak_is_whole = state.run.good_since is not None and not is_blind(state.last_verdict_at, seen.at, policy)
     if not streak_is_whole:
         run = replace(state.run, good_streak=1, good_since=seen.at)

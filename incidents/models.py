@@ -43,6 +43,7 @@ class Incident(models.Model):
         ARCHIVED = "archived", _("Archived")
         MOVED = "moved", _("Moved to another server or instance")
         TENANT_INACTIVE = "tenant_inactive", _("Clinic inactive")
+        NOT_VERIFIABLE = "not_verifiable", _("Can no longer be verified")
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="incidents", verbose_name=_("clinic"))
     channel = models.ForeignKey(

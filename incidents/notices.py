@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import formats, timezone
 from django.utils.functional import Promise, lazy
@@ -29,12 +29,12 @@ class Outage:
     received: str = ""
 
 
-def opened(outage: Outage, *, operators_exist: bool) -> Notice:
+def opened(outage: Outage, *, at: datetime, operators_exist: bool) -> Notice:
     """Tell the clinic; tell the operators too where they act."""
     subject, title = outage.subject, CAUSES[outage.cause].title
     operator_acts = advice.who_acts(outage.cause, subject) is Acts.OPERATOR
     step = advice.clinic_step(outage.cause, subject, support_knows=operator_acts and operators_exist)
-    since = _moment(outage.started_at)
+    since = _moment(outage.started_at, at)
     texts = {
         Audience.CLINIC: Text(
             format_lazy("{}: {}", subject.name, title), format_lazy(_("Down since {since}. {step}"), since=since, step=step)
@@ -51,8 +51,8 @@ def resolved(outage: Outage, *, at: datetime, told: Collection[int]) -> Notice:
     """Tell those who were told of the outage that it is over."""
     body = format_lazy(
         _("Back at {end}, after {length}. Check the reminders between {start} and {end}."),
-        start=_moment(outage.started_at),
-        end=_moment(at),
+        start=_moment(outage.started_at, at),
+        end=_moment(at, at),
         length=spell(at - outage.started_at),
     )
     subject = outage.subject
@@ -69,7 +69,7 @@ def unseen(subject: Subject, *, since: datetime, at: datetime) -> Notice:
     """Warn the operators that a channel could not be looked at for a while. No incident: nothing bad was seen."""
     body = format_lazy(
         _("No check since {since} ({length}): {server} asks us to stay away. The number may be fine."),
-        since=_moment(since),
+        since=_moment(since, at),
         length=spell(at - since),
         server=subject.server_name,
     )
@@ -99,12 +99,12 @@ def _notice(outage: Outage, event: Notification.Event, texts: dict, only: Collec
     )
 
 
-def _spell_moment(at: datetime) -> str:
-    """The time of day in the zone that is active; with the date where it was not today."""
-    here = timezone.localtime(at)
-    is_recent = timezone.now() - at < timedelta(hours=20)
-    return formats.date_format(here, "TIME_FORMAT" if is_recent else "SHORT_DATETIME_FORMAT")
+def _spell_moment(moment: datetime, told_at: datetime) -> str:
+    """The time of day in the zone that is active; with the date where that was another day's."""
+    here = timezone.localtime(moment)
+    is_same_day = here.date() == timezone.localtime(told_at).date()
+    return formats.date_format(here, "TIME_FORMAT" if is_same_day else "SHORT_DATETIME_FORMAT")
 
 
-def _moment(at: datetime) -> Promise:
-    return lazy(_spell_moment, str)(at)
+def _moment(moment: datetime, told_at: datetime) -> Promise:
+    return lazy(_spell_moment, str)(moment, told_at)

@@ -7,9 +7,9 @@ It is handed plain notices and never learns what an incident is made of. Two uni
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import connection
 from django.utils import timezone, translation
@@ -94,9 +94,17 @@ class _Readers:
 
 
 def _row(notice: Notice, reader: _Reader, text: Text, at: datetime) -> tuple:
-    with translation.override(reader.language), timezone.override(ZoneInfo(reader.zone)):
+    with translation.override(reader.language), timezone.override(_zone(reader.zone)):
         title, body = str(text.title)[:200], str(text.body)
     return (reader.user_id, notice.tenant_id, notice.incident_id, notice.event, title, body, notice.link, notice.dedupe_key, at)
+
+
+def _zone(name: str) -> tzinfo:
+    """A zone that this machine does not know must not keep anybody from being told."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return timezone.get_default_timezone()
 
 
 def _insert(rows: list[tuple]) -> list[tuple[int, str]]:

@@ -16,6 +16,7 @@ MOST_JID_CHARACTERS = 64
 
 LOGGED_OUT = 401
 BANNED = {402, 403, 406}
+REASONS = range(1000)  # what a reason code may be; a server can send any number
 REPLACED = 440
 
 Meaning = tuple[Status, str, int | None]  # status, cause, WhatsApp's reason code
@@ -119,7 +120,7 @@ def find_row(body: bytes, name: str) -> Row | None:
                 status=_text(item.get("connectionStatus")),
                 integration=_integration(item),
                 owner_jid=_text(item.get("ownerJid")),
-                reason=reason if type(reason) is int else None,
+                reason=reason if type(reason) is int and reason in REASONS else None,
                 by_command=_disconnection_message(item).startswith("Log out instance"),
             )
     return None

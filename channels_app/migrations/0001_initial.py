@@ -186,6 +186,7 @@ class Migration(migrations.Migration):
         walls.tie("channels_app_watch", "tenant_id, channel_id", "channels_app_channel", "tenant_id, id"),
         walls.tie("channels_app_connectionperiod", "tenant_id, channel_id", "channels_app_channel", "tenant_id, id"),
         walls.tie("channels_app_sweep", "tenant_id, channel_id", "channels_app_channel", "tenant_id, id"),
+        walls.own_server_only("channels_app_channel"),
         walls.wall("channels_app_server"),
         walls.wall("channels_app_channel"),
         walls.wall("channels_app_watch", written_by=walls.SERVICE_WRITES),

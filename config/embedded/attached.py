@@ -8,13 +8,13 @@ from pathlib import Path
 from config.embedded import home, keys
 from config.embedded.terminal import Problem
 
+OF_A_TERMINAL = {"PWD", "OLDPWD", "SHLVL", "TERM", "COLUMNS", "LINES", "_"}
 ENVIRONMENT = "environment.json"  # private: it holds the stores' addresses and the keys
 
 
 def leave_environment(folder: Path, env: dict[str, str]) -> None:
-    """Leave what the demonstration's processes were given for those who join it."""
-    given = {name: value for name, value in env.items() if os.environ.get(name) != value}
-    keys.write_private(folder / ENVIRONMENT, json.dumps(given))
+    """Leave what the demonstration's processes were given for those who join it, from whatever terminal."""
+    keys.write_private(folder / ENVIRONMENT, json.dumps({n: v for n, v in env.items() if n not in OF_A_TERMINAL}))
 
 
 def manage(arguments: list[str]) -> None:

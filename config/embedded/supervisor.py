@@ -93,8 +93,8 @@ class Guard:
 
     def tend(self) -> None:
         if self._process.poll() is not None:
-            say("O vigia dos processos parou; outro tomou o lugar dele.")
             self._launch()
+            say("O vigia dos processos parou; outro tomou o lugar dele.")
 
     def close(self) -> None:
         self.tend()

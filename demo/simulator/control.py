@@ -57,7 +57,7 @@ def _post(simulator, request: Request) -> Answer:
     match request.path.strip("/").split("/"):
         case ["simulador", "phones"]:
             simulator.play(int(request.form["server"]), request.form["name"], request.form["mishap"])
-            return _see(f"{PAGE}#{request.form['server']}-{quote(request.form['name'])}")
+            return _see(f"{PAGE}#{quote(request.form['server'])}-{quote(request.form['name'])}")
         case ["simulador", "servers"]:
             simulator.set_mood(int(request.form["server"]), request.form["mood"])
             return _see(f"{PAGE}#{quote(request.form['server'])}")

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('opened_at', models.DateTimeField(verbose_name='opened')),
                 ('resolved_at', models.DateTimeField(null=True, verbose_name='end')),
                 ('duration_seconds', models.GeneratedField(db_persist=True, expression=incidents.models.WholeSeconds(django.db.models.expressions.CombinedExpression(models.F('resolved_at'), '-', models.F('started_at'))), output_field=models.IntegerField(null=True))),
-                ('resolution', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('switched_off', 'Watch switched off'), ('archived', 'Archived'), ('moved', 'Moved to another server or instance'), ('tenant_inactive', 'Clinic inactive')], default='', max_length=16, verbose_name='resolution')),
+                ('resolution', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('switched_off', 'Watch switched off'), ('archived', 'Archived'), ('moved', 'Moved to another server or instance'), ('tenant_inactive', 'Clinic inactive'), ('not_verifiable', 'Can no longer be verified')], default='', max_length=16, verbose_name='resolution')),
                 ('notified_at', models.DateTimeField(null=True, verbose_name='somebody was told')),
                 ('readings', models.JSONField(default=list, verbose_name='readings before it opened')),
                 ('channel', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='incidents', to='channels_app.channel', verbose_name='number')),

@@ -33,6 +33,7 @@ def test_a_ring_keeps_nobody_waiting(broker_is_away):
 
 def test_a_loop_looks_all_the_same(broker_is_away, clinic, settings):
     settings.HEARTBEAT_TICK_SECONDS = 1
+    settings.EVOLUTION_ALLOWED_HOSTS = []
     people.channel(clinic, people.server(base_url="http://127.0.0.1:9"))  # refused at once: nobody lets us look there
 
     watch.look_at_what_is_due()

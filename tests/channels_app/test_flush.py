@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_app import due, upkeep
@@ -199,6 +200,51 @@ def test_what_we_could_not_look_at_keeps_its_last_verdict(paired):
 def test_after_a_quarter_of_an_hour_unseen_the_operator_is_told_once(paired, operator, admin):
     see(paired, *(reading(UNSEEN_ASKED_TO_WAIT, None, NOON + after * timedelta(minutes=1)) for after in (0, 14, 15, 17)))
     assert [notification.user for notification in Notification.objects.all()] == [operator]
+
+
+def test_what_we_could_not_look_at_leaves_the_run_and_its_threshold_as_they_were(paired):
+    see(paired, reading(at=NOON), reading(at=NOON + 10 * SECOND))
+    Channel.objects.update(heartbeat_threshold_minutes=60)
+    watch = see(paired, reading(UNSEEN_ASKED_TO_WAIT, None, NOON + 20 * SECOND))
+    assert (len(watch.run_readings), watch.bad_seconds, watch.threshold_seconds) == (2, 10, 60)
+
+
+def test_many_that_could_not_be_looked_at_are_told_of_in_as_many_queries_as_one(clinic, server, operator):
+    counts = []
+    for size in (1, 20):
+        channels = [people.channel(clinic, server) for _ in range(size)]
+        upkeep.keep_up()
+        Watch.objects.filter(channel__in=channels).update(unseen_since=NOON)
+        orders = [order for order in due.claim(100) if order.channel_id in {channel.pk for channel in channels}]
+        with CaptureQueriesContext(connection) as queries:
+            flush(Look(order, reading(UNSEEN_ASKED_TO_WAIT, None, NOON + timedelta(minutes=15))) for order in orders)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert Notification.objects.count() == 21
+
+
+def test_an_incident_of_which_looking_can_no_longer_tell_closes_without_a_word(paired, admin):
+    see(paired, *(reading(at=NOON + after * SECOND) for after in (0, 60)))
+    see(paired, reading("not_verifiable", Status.UNKNOWN, NOON + 70 * SECOND))
+    assert Incident.objects.get().resolution == "not_verifiable"
+    assert not Notification.objects.filter(event="resolved").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_row_that_cannot_be_written_takes_no_other_with_it():
+    server, clinic = people.server(), people.clinic()
+    channels = [people.channel(clinic, server) for _ in range(5)]
+    upkeep.keep_up()
+    odd = channels[2].pk
+    looks = [Look(order, healthy(NOON, code=10**12 if order.channel_id == odd else None)) for order in due.claim(5)]
+
+    counts = flush(looks)
+
+    assert (counts["healthy"], counts["failed"]) == (4, 1)
+    assert [watch.channel_id for watch in Watch.objects.exclude(connection_status="open")] == [odd]
+    left = Watch.objects.get(channel=odd)
+    assert left.lease_until is None
+    assert left.next_look_at > timezone.now()
 
 
 def test_the_official_api_is_shown_and_never_judged(paired):

@@ -40,20 +40,32 @@ def test_what_is_watched_is_left_alone(down):
     assert Watch.objects.values().get() == before
 
 
-@pytest.mark.parametrize("way", ["switched off", "archived", "of another provider"])
-def test_a_channel_that_is_switched_off_is_forgotten_but_for_its_pairing(way, down):
-    change = {
-        "switched off": {"is_active": False},
-        "archived": {"archived_at": timezone.now()},
-        "of another provider": {"provider": Channel.Provider.OTHER},
-    }[way]
-    Channel.objects.update(**change)
+@pytest.mark.parametrize(
+    ("way", "resolution"),
+    [
+        ("switched off", "switched_off"),
+        ("of another provider", "switched_off"),
+        ("archived", "archived"),
+        ("of an inactive clinic", "tenant_inactive"),
+    ],
+)
+def test_a_channel_that_is_no_longer_watched_is_forgotten_but_for_its_pairing(way, resolution, down, clinic):
+    match way:
+        case "switched off":
+            Channel.objects.update(is_active=False)
+        case "of another provider":
+            Channel.objects.update(provider=Channel.Provider.OTHER)
+        case "archived":
+            Channel.objects.update(archived_at=timezone.now())
+        case "of an inactive clinic":
+            clinic.is_active = False
+            clinic.save()
 
     upkeep.keep_up()
     upkeep.keep_up()
 
     watch = Watch.objects.get()
-    assert not Incident.objects.open().exists()
+    assert Incident.objects.get().resolution == resolution
     assert not ConnectionPeriod.objects.filter(ended_at=None).exists()
     assert (watch.connection_status, watch.first_unhealthy_at, watch.bad_seconds) == ("unknown", None, 0)
     assert watch.paired_at == NOON

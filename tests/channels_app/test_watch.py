@@ -102,6 +102,12 @@ def test_a_request_during_an_idle_loop_is_answered_within_seconds(fast, settings
     assert time.monotonic() - started < 5
 
 
+def test_a_loop_whose_threads_are_all_busy_sleeps_until_one_is_free():
+    loop = watch._Loop(pool=None, threads=2)
+    loop.in_flight = 2
+    assert loop._idle_seconds() > watch.CLAIM_EVERY
+
+
 def test_the_threads_of_a_loop_end_with_it(fast, clinic, simulator, server):
     channel_of(simulator.phone("maria"), clinic, server)
     watch.look_at_what_is_due()

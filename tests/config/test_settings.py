@@ -53,7 +53,9 @@ def test_good_settings_are_read(read):
         ("DEBUG", "perhaps"),
         ("HEARTBEAT_INTERVAL_SECONDS", "0"),
         ("HEARTBEAT_INTERVAL_SECONDS", "two minutes"),
+        ("HEARTBEAT_INTERVAL_SECONDS", "1800"),  # further than the watch plans: it would look without a pause
         ("HEARTBEAT_TIMEOUT_SECONDS", "-8"),
+        ("HEARTBEAT_TIMEOUT_SECONDS", "60"),  # longer than a loop may last
         ("WATCH_THREADS", "1e9"),
         ("LOG_LEVEL", "loud"),
     ],

@@ -4,7 +4,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from channels_app.models import Watch
 from incidents import ledger
 from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
@@ -180,47 +179,24 @@ def test_a_clock_that_was_set_back_makes_no_negative_duration(channel, admin):
     assert Incident.objects.get().duration_seconds == 0
 
 
-@pytest.fixture
-def watched_channel(channel):
-    """A channel of which the watch knows something, with an open incident."""
-    Watch.objects.create(
-        channel=channel, tenant=channel.tenant, seen_server=channel.server_id, seen_instance=channel.instance_name
-    )
-    ledger.open_incidents([bad(channel)])
-    return channel
+def test_incidents_that_did_not_recover_close_without_a_word(channel, clinic, admin):
+    standing = people.channel(clinic)
+    ledger.open_incidents([bad(channel), bad(standing)])
 
+    assert len(ledger.close_incidents({channel.pk: "switched_off"})) == 1
+    assert ledger.close_incidents({channel.pk: "switched_off"}) == []
 
-def test_what_is_still_watched_is_not_closed(watched_channel):
-    assert ledger.close_unwatched() == []
-
-
-@pytest.mark.parametrize("way", ["switched_off", "archived", "moved", "tenant_inactive"])
-def test_an_incident_of_a_channel_that_is_no_longer_watched_closes_without_a_word(way, watched_channel, admin):
-    match way:
-        case "switched_off":
-            watched_channel.is_active = False
-        case "archived":
-            watched_channel.archived_at = NOON
-        case "moved":
-            watched_channel.instance_name = "another"
-        case "tenant_inactive":
-            watched_channel.tenant.is_active = False
-            watched_channel.tenant.save()
-    watched_channel.save()
-
-    assert len(ledger.close_unwatched()) == 1
-    assert ledger.close_unwatched() == []
-
-    incident = Incident.objects.get()
-    assert incident.resolution == way
+    incident = Incident.objects.get(channel=channel)
+    assert incident.resolution == "switched_off"
     assert incident.resolved_at is not None
     assert told("resolved") == set()
+    assert [left.channel for left in Incident.objects.open()] == [standing]
 
 
 def test_an_operator_is_warned_once_of_a_channel_that_could_not_be_looked_at(channel, operator, admin):
     subject = bad(channel).subject
     for minute in (15, 17):
-        ledger.warn_unseen(subject, since=NOON, at=NOON + minute * MINUTE)
+        ledger.warn_unseen([(subject, NOON, NOON + minute * MINUTE)])
 
     warning = Notification.objects.get()
     assert (warning.user_id, warning.event, warning.incident_id, warning.tenant_id) == (operator.pk, "warning", None, None)

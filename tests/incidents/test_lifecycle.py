@@ -267,6 +267,12 @@ def test_an_incident_resolves(channel, readings, resolved_at):
     assert channel.state.run == NO_RUN
 
 
+def test_an_incident_whose_run_is_not_known_any_more_resolves_at_a_healthy_look():
+    state = WatchState(run=NO_RUN, incident_open=True, last_verdict_at=after(0))
+    decision = lifecycle.judge(state, good(120), Policy(INTERVAL, RECHECK, DEADLINE, timedelta(minutes=5)))
+    assert (decision.step, decision.resolved_at) == (Step.INCIDENT_RESOLVES, after(120))
+
+
 def test_a_new_fall_after_recovery_is_a_new_incident(channel):
     channel.reads(*FIVE_BAD_MINUTES, good(360), good(370))
 

@@ -12,6 +12,7 @@ from incidents import ledger
 from notifications import announce
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
+from tenants.models import Tenant
 from tests.support import people
 from tests.support.readings import MINUTE, bad, recovered
 
@@ -44,6 +45,12 @@ def test_a_row_is_rendered_in_the_readers_language_and_the_clinics_zone(clinic):
     here, abroad = people.admin_of(clinic), people.admin_of(clinic, language="en")
     announce.tell([notice(clinic)], at=AT)
     assert titles() == {here.pk: "pt-br America/Manaus", abroad.pk: "en America/Manaus"}
+
+
+def test_a_zone_that_this_machine_does_not_know_keeps_nobody_from_being_told(clinic, admin):
+    Tenant.objects.update(time_zone="Mars/Olympus_Mons")
+    announce.tell([notice(clinic)], at=AT)
+    assert titles() == {admin.pk: "pt-br America/Sao_Paulo"}
 
 
 def test_an_operator_who_is_also_the_clinics_admin_reads_the_operators_text_once(clinic):

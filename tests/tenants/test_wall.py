@@ -105,6 +105,18 @@ def test_a_row_cannot_be_moved_across_the_wall(two_clinics, clinic, other_clinic
         Server.objects.update(tenant=other_clinic)
 
 
+def test_only_the_operator_places_a_channel_on_the_operators_server(clinic):
+    operators = people.server()
+    placed, own = people.channel(clinic, operators), people.channel(clinic, people.server(clinic))
+    with scope.use(scope.TENANT, tenant_id=clinic.pk):
+        with pytest.raises(ProgrammingError, match="only the operator places"), transaction.atomic():
+            people.channel(clinic, operators)
+        with pytest.raises(ProgrammingError, match="only the operator places"), transaction.atomic():
+            Channel.objects.filter(pk=own.pk).update(server=operators, server_owner=0)
+        # What the operator has placed there, the clinic may still change.
+        assert Channel.objects.filter(pk=placed.pk).update(heartbeat_threshold_minutes=7) == 1
+
+
 def test_a_clinic_cannot_hang_its_row_on_another_clinics_channel(two_clinics, clinic, other_clinic):
     theirs = Channel.objects.get(tenant=other_clinic)
     with pytest.raises(IntegrityError), transaction.atomic():

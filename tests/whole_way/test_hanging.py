@@ -4,7 +4,7 @@ from channels_app.models import Watch
 from tests.support import people
 from tests.support.processes import wait_until
 
-HANGS = 60  # seconds that a look may take: longer than it is until the incident opens
+HANGS = 20  # seconds that a look may take: the most there is, and longer than it is until the incident opens
 
 
 def test_numbers_that_hang_do_not_delay_another_s_verdict(place, processes, simulator):

@@ -71,13 +71,13 @@ def _patience() -> float:
 
 def _wait(sweep: Sweep, patience_seconds: float) -> int:
     """Wait until everything was looked at, or nothing moves any more; return how many are left."""
-    left = sweep.waiting().count()
+    left = fewest = sweep.waiting().count()
     gives_up_at = time.monotonic() + patience_seconds
     while left and time.monotonic() < gives_up_at:
         time.sleep(PEEK_SECONDS)
         now_left = sweep.waiting().count()
-        if now_left < left:
-            gives_up_at = time.monotonic() + patience_seconds
+        if now_left < fewest:
+            fewest, gives_up_at = now_left, time.monotonic() + patience_seconds
         left = now_left
     return left
 
