@@ -77,12 +77,11 @@ def _check(channels, by: User) -> str:
     waiting = Q(watch__requested_at__isnull=False) & (
         Q(watch__look_started_at=None) | Q(watch__look_started_at__lt=F("watch__requested_at")) | ~Q(watch__lease_until=None)
     )
-    watched = list(channels.watched().exclude(waiting).values_list("pk", flat=True)[: MOST_CHECKS + 1])
+    watched = list(channels.watched().exclude(waiting)[: MOST_CHECKS + 1])
     if len(watched) > MOST_CHECKS:
         fleet.check_everything(by=by)
         return _("So many at once: everything is being checked.")
-    for pk in watched:
-        due.request(by=by, channel_id=pk)
+    due.request_each(watched, by=by)
     return ngettext(
         "Asked for %(n)d check: the result comes within seconds.",
         "Asked for %(n)d checks: the results come within seconds.",

@@ -40,7 +40,7 @@ class Frame:
 
     def __init__(self, request) -> None:
         self._request = request
-        self.is_demo = settings.DEBUG
+        self.is_demo = settings.DEMONSTRATION
         self.clinics = [membership.tenant for membership in request.memberships]
         self.clinic = request.membership and request.membership.tenant
 

@@ -101,6 +101,7 @@ if DEBUG:
     INSTALLED_APPS.append("demo")
 
 MIDDLEWARE = [
+    "channels_app.views.health.Probes",  # before anything that needs a database or an https address
     "django.middleware.security.SecurityMiddleware",
     "core.policy.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -168,7 +168,7 @@ def channels_seen_by(person):
     """The names of all channels that a view sees which filters nothing."""
     seen = []
     request = RequestFactory().get("/")
-    request.user = person
+    request.user, request.session = person, {}
     ScopeMiddleware(lambda request: seen.extend(Channel.objects.values_list("tenant_id", flat=True)))(request)
     return set(seen)
 
