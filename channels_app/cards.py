@@ -252,7 +252,9 @@ class Card:
         """As Sweep.waiting() has it: the look after the asking has not ended. Without a query per number."""
         if self.sweep is None or not self.is_watched or self.now - self.sweep.started_at > Sweep.WAITED_FOR:
             return False
-        began = self.watch.look_started_at
+        began, verdict = self.watch.look_started_at, self.watch.last_verdict_at
+        if verdict is not None and verdict >= self.sweep.started_at:
+            return False
         return began is None or began < self.sweep.started_at or self.watch.lease_until is not None
 
     @property
@@ -538,7 +540,8 @@ def _server_names(channels: Collection[Channel]) -> dict[int, str]:
 
 
 def _moment(here: datetime) -> str:
-    return f"{formats.date_format(here, pgettext('day and month, as a date format of Django', 'M j'))} {_time(here)}"
+    day = formats.date_format(here, pgettext("day and month, as a date format of Django", "M j"))  # not seen inside an f-string
+    return f"{day} {_time(here)}"
 
 
 def _time(here: datetime) -> str:

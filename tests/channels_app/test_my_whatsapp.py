@@ -353,12 +353,13 @@ def test_a_check_that_takes_long_says_so(as_admin, channel, now):
     assert "taking longer than usual" in words(as_admin.get(fragment_url(channel)))
 
 
+@pytest.mark.parametrize("verdict", [-1, 0], ids=["seen before", "seen since"])
 @pytest.mark.parametrize(
     ("began", "lease", "active"),
     [(None, None, True), (-1, None, True), (1, 60, True), (1, None, True), (1, None, False), (-1, None, False)],
 )
-def test_a_card_waits_exactly_as_long_as_its_sweep_does(began, lease, active, clinic, channel, now):
-    is_seen(channel, at=now)
+def test_a_card_waits_exactly_as_long_as_its_sweep_does(began, lease, active, verdict, clinic, channel, now):
+    is_seen(channel, at=now + timedelta(seconds=verdict))
     sweep = Sweep.objects.create(tenant=clinic, channel=channel, started_at=now)
     moments = [None if seconds is None else now + timedelta(seconds=seconds) for seconds in (began, lease)]
     Watch.objects.update(look_started_at=moments[0], lease_until=moments[1])
