@@ -6,7 +6,6 @@ import urllib.request
 from datetime import timedelta
 
 import pytest
-from django.conf import settings as configured
 from django.utils import timezone, translation
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -22,15 +21,7 @@ from tests.support.processes import processes, wait_until
 
 __all__ = ["processes"]
 
-PROBES = "channels_app.views.health.Probes"
 INTERVAL = timedelta(seconds=120)
-SET_UP = tuple(configured.MIDDLEWARE)  # before a fixture changes it
-is_set_up = pytest.mark.xfail(PROBES not in SET_UP, reason=f"config/settings.py: MIDDLEWARE has to begin with {PROBES}")
-
-
-@pytest.fixture(autouse=True)
-def _probes_come_first(settings):
-    settings.MIDDLEWARE = [PROBES, *(each for each in settings.MIDDLEWARE if each != PROBES)]
 
 
 @pytest.fixture
@@ -81,9 +72,8 @@ def test_a_probe_is_not_indexed_kept_or_posted_to_and_minds_the_host(client, pat
     assert client.get(path, headers={"host": "elsewhere.example"}).status_code == 400
 
 
-@is_set_up
-def test_the_probes_come_before_everything_that_needs_a_database():
-    assert SET_UP[0] == PROBES
+def test_the_probes_come_before_everything_that_needs_a_database(settings):
+    assert settings.MIDDLEWARE[0] == "channels_app.views.health.Probes"
 
 
 # --- /readyz -------------------------------------------------------------------------------------------------------
@@ -118,7 +108,6 @@ def test_without_a_broker_it_names_the_broker_and_no_password(client, tick, sett
     assert b"secret" not in response.content
 
 
-@is_set_up
 def test_without_a_database_probes_answer_503_and_the_process_is_still_alive(processes):
     port = free_port()
     processes.web(port, DATABASE_URL=f"postgresql://vigia:a-secret-word@127.0.0.1:{free_port()}/vigia")
