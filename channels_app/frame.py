@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels_app import health
 from channels_app.health import Health
+from incidents import advice
 from incidents.models import Incident
 from notifications import inbox
 
@@ -71,7 +72,7 @@ class Frame:
             return format_html('{} <a href="{}">{}</a>', sentence, url, _("Open the periodic tasks")) if url else sentence
         if operators_know:
             return _("No check since {since}. Your WhatsApp may be fine; support has already been told.").format(since=since)
-        support = " ".join(filter(None, [settings.SUPPORT_NAME or _("support"), settings.SUPPORT_CONTACT]))
+        support = advice.support()
         return _("No check since {since}. Your WhatsApp may be fine. Talk to {support}.").format(since=since, support=support)
 
     def _operators_menu(self) -> list[Item]:

@@ -42,13 +42,13 @@ def who_acts(code: str, subject: Subject) -> Acts:
 def clinic_step(code: str, subject: Subject, *, support_knows: bool, drops: int = 0, minutes: int = 0) -> Promise | str:
     """The clinic's next step. `support_knows`: an operator has been told of it. `drops` in `minutes`: of `unstable` alone."""
     cause = CAUSES[code]
-    support = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=_support())
+    told = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=support())
     if cause.acts is Acts.OWNER and subject.server_is_the_operators:
-        return support
+        return told
     steps = [cause.clinic_step]
     if cause.button_step:
         steps.append(cause.button_step if BUTTONS_ARE_THERE else cause.support_step)
-    facts = {"support": _support(), "support_knows": support, "server": subject.server_name, "n": drops, "minutes": minutes}
+    facts = {"support": support(), "support_knows": told, "server": subject.server_name, "n": drops, "minutes": minutes}
     return format_lazy(" ".join("{}" for step in steps if step), *(format_lazy(step, **facts) for step in steps if step))
 
 
@@ -58,6 +58,8 @@ def operator_step(code: str, subject: Subject, *, number: int | None, received: 
     return format_lazy(CAUSES[code].operator_step, **facts)
 
 
-def _support() -> Promise | str:
+def support() -> Promise | str:
+    """Whom to talk to, and how, as it stands in a sentence: a link's number or address without its scheme."""
     name = settings.SUPPORT_NAME or _("support")
-    return format_lazy("{} ({})", name, settings.SUPPORT_CONTACT) if settings.SUPPORT_CONTACT else name
+    contact = settings.SUPPORT_CONTACT.removeprefix("tel:").removeprefix("mailto:")
+    return format_lazy("{} ({})", name, contact) if contact else name

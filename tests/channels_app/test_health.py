@@ -254,7 +254,7 @@ def test_a_clinic_without_an_operator_is_sent_to_support(page, tick, channel, ad
     settings.SUPPORT_NAME, settings.SUPPORT_CONTACT = "Ajuda", "ajuda@example.com"
     overdue(channel, by=timedelta(hours=1))
 
-    assert page(admin, admin.memberships.get()).blind_sentence.endswith("Talk to Ajuda ajuda@example.com.")
+    assert page(admin, admin.memberships.get()).blind_sentence.endswith("Talk to Ajuda (ajuda@example.com).")
 
 
 def test_another_clinic_s_late_look_is_no_banner_here(page, tick, channel, outsider):

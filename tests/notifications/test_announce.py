@@ -122,6 +122,12 @@ def test_the_support_named_in_the_settings_is_the_one_named_in_the_step(channel,
     assert Notification.objects.get().body.endswith("Fale com Marina ((11) 90000-0000).")
 
 
+def test_a_contact_that_is_a_link_is_read_as_the_number_it_leads_to(channel, admin, settings):
+    settings.SUPPORT_NAME, settings.SUPPORT_CONTACT = "Marina", "tel:+5511900000000"
+    ledger.open_incidents([bad(channel)])
+    assert Notification.objects.get().body.endswith("Fale com Marina (+5511900000000).")
+
+
 @pytest.mark.parametrize("name", ["{0}", "{support}", "<script>", "%s", "Recepção {"])
 def test_a_number_with_braces_in_its_name_is_told_as_it_is(name, clinic, admin):
     ledger.open_incidents([bad(people.channel(clinic, name=name))])
