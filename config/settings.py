@@ -240,6 +240,7 @@ MFA_ADAPTER = "tenants.door.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are entered by the operator
 MFA_TOTP_ISSUER = "Vigia"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s: a code that was typed in time is not refused because it arrives in the next step
 CLINIC_SESSION = timedelta(days=30)
 OPERATOR_SESSION = timedelta(hours=12)
 SECOND_FACTOR_FOR_OPERATORS = not DEBUG
