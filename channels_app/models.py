@@ -6,6 +6,7 @@ A person writes `Server` and `Channel`; the service alone writes the rest. Every
 
 from datetime import timedelta
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -95,6 +96,44 @@ class Server(models.Model):
         return bool(came_from) and addresses.origin(came_from) != addresses.origin(self.base_url)
 
 
+class Reachability(models.Model):
+    """What the looks say of a server as a whole. Written by the service alone, in the flush; `verdicts` says what it means.
+
+    Apart from Server, whose form would write an hour-old state back.
+    """
+
+    server = models.OneToOneField(Server, models.PROTECT, primary_key=True, db_constraint=False, related_name="reachability")
+    # As on Server: ties it to the clinic whose server it is, or to nobody.
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False)
+    owner_key = models.GeneratedField(
+        expression=Coalesce("tenant_id", Value(0)), output_field=models.BigIntegerField(), db_persist=True
+    )
+    last_success_at = models.DateTimeField(_("last answer"), null=True)
+    latency_ms = models.FloatField(_("latency (ms)"), null=True)  # of healthy looks, smoothed
+    # Failed looks since the last success
+    failed_looks = models.PositiveIntegerField(_("failed looks in a row"), db_default=0)
+    failed_on_healthy = models.PositiveIntegerField(_("of these on numbers that were healthy"), db_default=0)
+    failing_since = models.DateTimeField(_("failing since"), null=True)
+    failing_locally_since = models.DateTimeField(null=True)  # since then only errors of our own network
+    refused_since = models.DateTimeField(null=True)  # since then every instance token was refused
+    # What follows
+    dark_since = models.DateTimeField(_("down since"), null=True)
+    dark_cause = models.CharField(_("cause"), max_length=32, db_default="")
+    back_at = models.DateTimeField(_("back since"), null=True)  # when a darkness ended last
+    # Its own full list, asked where many of its numbers are bad
+    is_legacy = models.BooleanField(_("version 1"), db_default=False)
+    list_asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("reachability"), _("reachabilities")
+        constraints = [
+            models.CheckConstraint(condition=Q(dark_since=None) ^ ~Q(dark_cause=""), name="dark_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.server)
+
+
 class ChannelQuerySet(models.QuerySet):
     def watched(self) -> "ChannelQuerySet":
         return self.filter(provider=Channel.Provider.EVOLUTION_API, is_active=True, archived_at=None, tenant__is_active=True)
@@ -181,6 +220,7 @@ class Watch(models.Model):
     lease_until = models.DateTimeField(null=True)
     look_no = models.BigIntegerField(db_default=0)
     look_started_at = models.DateTimeField(_("last look began"), null=True)
+    strikes = models.PositiveSmallIntegerField(_("looks in a row without a result"), db_default=0)
     # The last verdict
     connection_status = models.CharField(_("status"), max_length=16, choices=STATUSES, db_default=Status.UNKNOWN.value)
     cause = models.CharField(_("cause"), max_length=32, db_default="not_looked_at")
@@ -188,6 +228,7 @@ class Watch(models.Model):
     code = models.IntegerField(_("code"), null=True)
     status_since = models.DateTimeField(_("status since"), null=True)
     cause_since = models.DateTimeField(_("cause since"), null=True)
+    cause_streak = models.PositiveSmallIntegerField(db_default=0)  # verdicts in a row with this cause and code
     last_open_at = models.DateTimeField(_("last seen connected"), null=True)
     paired_at = models.DateTimeField(_("first seen paired"), null=True)
     integration = models.CharField(max_length=40, db_default="")
@@ -201,6 +242,10 @@ class Watch(models.Model):
     good_streak = models.PositiveSmallIntegerField(db_default=0)
     good_since = models.DateTimeField(null=True)
     run_readings = models.JSONField(db_default=Value([], models.JSONField()))
+    health_changes = ArrayField(models.DateTimeField(), db_default=[])  # the last six times
+    # The server's row of this number, as the last full list had it
+    listed = models.JSONField(null=True)
+    listed_at = models.DateTimeField(null=True)
     # When
     last_health_check = models.DateTimeField(_("last check"), null=True)
     last_verdict_at = models.DateTimeField(_("last verdict"), null=True)
@@ -310,6 +355,10 @@ class Pulse(models.Model):
     last_tick_at = models.DateTimeField(_("last tick"))
     oldest_overdue_seconds = models.FloatField(_("oldest overdue look (seconds)"))
     channels_watched = models.IntegerField(_("numbers watched"))
+    # Our own network: nothing can be said of any number while it is gone
+    offline_since = models.DateTimeField(_("own network gone since"), null=True)
+    witness_at = models.DateTimeField(null=True)  # when the witness was last asked
+    witness_failing_since = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("pulse")

@@ -36,6 +36,8 @@ class Incident(models.Model):
         QR_PENDING = "qr_pending", _("QR pending")
         ERROR = "error", _("Server failure")
         CONNECTING = "connecting", _("Slow reconnection")
+        UNSTABLE = "unstable", _("Instability")
+        SERVER_DOWN = "server_down", _("Server down")  # of a server, and only of one
 
     class Resolution(models.TextChoices):
         RECOVERED = "recovered", _("Recovered")
@@ -62,6 +64,9 @@ class Incident(models.Model):
     owner_key = models.GeneratedField(
         expression=Coalesce("tenant_id", Value(0)), output_field=models.BigIntegerField(), db_persist=True
     )
+    # The server's incident that this one belongs to: told to nobody on its own. Plain: the parent's tenant may be empty.
+    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children", verbose_name=_("server incident"))
+    follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="+", db_index=False, verbose_name=_("follows"))
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
     cause = models.CharField(_("cause"), max_length=32)
     started_at = models.DateTimeField(_("start"))  # the first unhealthy reading of the run
@@ -103,7 +108,9 @@ class Incident(models.Model):
             models.CheckConstraint(condition=Q(resolved_at=None) ^ ~Q(resolution=""), name="resolved_says_how"),
             models.CheckConstraint(condition=Q(taken_by=None) ^ Q(taken_at__isnull=False), name="taken_says_when"),
             models.CheckConstraint(
-                condition=Q(kind__in=["disconnected", "qr_pending", "error", "connecting"]), name="incident_kind_is_known"
+                condition=Q(kind__in=["disconnected", "qr_pending", "error", "connecting", "unstable"], server=None)
+                | Q(kind="server_down", server__isnull=False, parent=None),
+                name="incident_kind_is_known",
             ),
         ]
 

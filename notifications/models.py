@@ -16,6 +16,7 @@ class Notification(models.Model):
 
     class Event(models.TextChoices):
         OPENED = "opened", _("Incident opened")
+        ACTION_NEEDED = "action_needed", _("It is the clinic's turn")
         RESOLVED = "resolved", _("Incident resolved")
         WARNING = "warning", _("Warning for the operator")  # without an incident
 

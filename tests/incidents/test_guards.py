@@ -32,7 +32,8 @@ def now_and_not_at_commit() -> None:
 
 
 def incident(**fields) -> Incident:
-    fields = {"kind": "disconnected", "cause": "logged_out", "started_at": NOON, "opened_at": NOON} | fields
+    kind = "server_down" if fields.get("server") and not fields.get("channel") else "disconnected"
+    fields = {"kind": kind, "cause": "logged_out", "started_at": NOON, "opened_at": NOON} | fields
     return Incident.objects.create(**fields)
 
 
@@ -65,10 +66,10 @@ def test_an_incident_that_is_over_cannot_be_opened_again_beside_another(channel)
 
 
 def test_a_server_has_one_open_incident(server):
-    incident(server=server, kind="error")
+    incident(server=server)
 
     with refused("one_open_incident_per_server"):
-        incident(server=server, kind="error")
+        incident(server=server)
 
 
 def test_two_servers_and_two_channels_may_be_down_at_once(clinic):
