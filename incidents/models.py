@@ -108,8 +108,8 @@ class Incident(models.Model):
             models.CheckConstraint(condition=Q(resolved_at=None) ^ ~Q(resolution=""), name="resolved_says_how"),
             models.CheckConstraint(condition=Q(taken_by=None) ^ Q(taken_at__isnull=False), name="taken_says_when"),
             models.CheckConstraint(
-                condition=Q(kind__in=["disconnected", "qr_pending", "error", "connecting", "unstable"], server=None)
-                | Q(kind="server_down", server__isnull=False, parent=None),
+                condition=Q(kind__in=["disconnected", "qr_pending", "error", "connecting", "unstable"], channel__isnull=False)
+                | Q(kind="server_down", channel=None, parent=None),
                 name="incident_kind_is_known",
             ),
         ]

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['disconnected', 'qr_pending', 'error', 'connecting', 'unstable']), ('server', None)), models.Q(('kind', 'server_down'), ('parent', None), ('server__isnull', False)), _connector='OR'), name='incident_kind_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('channel__isnull', False), ('kind__in', ['disconnected', 'qr_pending', 'error', 'connecting', 'unstable'])), models.Q(('channel', None), ('kind', 'server_down'), ('parent', None)), _connector='OR'), name='incident_kind_is_known'),
         ),
         walls.tie("incidents_incident", "tenant_id, follows_id", "incidents_incident", "tenant_id, id"),
     ]
