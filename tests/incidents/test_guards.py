@@ -32,7 +32,7 @@ def now_and_not_at_commit() -> None:
 
 
 def incident(**fields) -> Incident:
-    kind = "server_down" if fields.get("server") and not fields.get("channel") else "disconnected"
+    kind = "disconnected" if fields.get("channel") else "server_down"
     fields = {"kind": kind, "cause": "logged_out", "started_at": NOON, "opened_at": NOON} | fields
     return Incident.objects.create(**fields)
 
