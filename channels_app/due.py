@@ -51,6 +51,7 @@ class Order:
     state: WatchState  # without incident_open, which only the flush needs
     policy: Policy
     anchor: clock.Anchor  # the claim's instant by the database's clock
+    dark: str = ""  # why its server is down as a whole: then a few are looked at, and the others are inferred
 
     def target_at(self, at: datetime) -> Target:
         """The target of a look that starts at this moment: where an incident opens or stands, the reason is asked anew."""
@@ -149,6 +150,7 @@ def _order(  # in the order of _CLAIM's columns
     first_unhealthy_at: datetime | None,
     bad_seconds: float,
     good_streak: int,
+    dark: str,
     _claimed_at: datetime,
     anchor: clock.Anchor,
 ) -> Order:
@@ -168,6 +170,7 @@ def _order(  # in the order of _CLAIM's columns
         state=WatchState(run=run, is_paired=is_paired, last_verdict_at=last_verdict_at),
         policy=policy(threshold_minutes),
         anchor=anchor,
+        dark=dark,
     )
 
 
@@ -198,7 +201,8 @@ where w.channel_id = due.channel_id and c.id = due.channel_id and s.id = c.serve
 returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
     coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.heartbeat_threshold_minutes,
     w.connection_status, w.cause, w.raw_state, w.code, w.integration, w.paired_at is not null,
-    w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak, w.look_started_at
+    w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak,
+    coalesce((select r.dark_cause from channels_app_reachability r where r.server_id = s.id), ''), w.look_started_at
 """  # noqa: S608 (our own constants)
 
 _NEXT = f"""

@@ -7,17 +7,20 @@ instance or key is no longer the row's is dropped, because a look that came late
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import structlog
 from django.db import connection, transaction
 
-from channels_app import due
+from channels_app import due, verdicts
 from channels_app.due import WATCHED, Order
+from channels_app.reachability import Seen, Servers
+from channels_app.verdicts import History
 from incidents import ledger
 from incidents.advice import Subject
+from incidents.causes import UNSEEN_OWN_NETWORK
 from incidents.ledger import Bad, Recovered
 from incidents.lifecycle import Decision, Policy, Run, Step, WatchState, is_blind, judge
 from incidents.readings import Health, Reading, Status
@@ -59,10 +62,14 @@ def _flush(looks: list[Look]) -> Counter:
     with transaction.atomic():
         rows = _lock(looks)
         valid = [look for look in looks if (row := rows.get(look.order.channel_id)) and row.is_still_of(look.order)]
-        judged = [_Judged.of(rows[look.order.channel_id], look.seen) for look in valid]
+        servers = Servers(rows[look.order.channel_id].seen(look.seen) for look in valid)
+        # Nobody looked at these: they stand only while their server is dark.
+        valid = [look for look in valid if not look.seen.inferred or servers.is_dark(look.order.server_id)]
+        judged = [_Judged.of(rows[look.order.channel_id], servers.settle(look.order.channel_id)) for look in valid]
+        servers.write()
         _write_watches(judged)
         _write_periods(judged)
-        counts = _put_on_record(judged)
+        counts = _put_on_record(judged, servers)
         if len(valid) < len(looks):
             due.release((look.order.channel_id, look.order.look_no) for look in looks if look not in valid)
     counts.update(item.seen.health.value for item in judged)
@@ -84,6 +91,7 @@ class _Row:
     base_url: str
     operator_owned: bool
     key: str
+    has_own_token: bool
     instance_name: str
     alerts_enabled: bool
     threshold_minutes: int
@@ -93,6 +101,8 @@ class _Row:
     cause: str
     status_since: datetime | None
     cause_since: datetime | None
+    cause_streak: int
+    is_listed: bool | None
     last_open_at: datetime | None
     paired_at: datetime | None
     integration: str
@@ -114,6 +124,21 @@ class _Row:
         key = target.key.token if target.key else ""
         now = (self.look_no, self.server_id, self.base_url, self.instance_name, self.key)
         return self.is_watched and now == (order.look_no, order.server_id, target.base_url, target.instance_name, key)
+
+    def seen(self, reading: Reading) -> Seen:
+        """The reading with what settles it."""
+        history = History(
+            status=self.status,
+            cause=self.cause,
+            code=self.code,
+            cause_since=self.cause_since,
+            cause_streak=self.cause_streak,
+            is_paired=self.paired_at is not None or _shows_pairing(reading),
+            last_open_at=self.last_open_at,
+            has_own_token=self.has_own_token,
+            is_listed=self.is_listed,
+        )
+        return Seen(channel_id=self.channel_id, server_id=self.server_id, reading=reading, history=history)
 
     def state(self, seen: Reading) -> WatchState:
         return WatchState(
@@ -158,6 +183,11 @@ class _Judged:
     @property
     def has_verdict(self) -> bool:
         return self.seen.health is not Health.UNSEEN
+
+    @property
+    def is_its_servers(self) -> bool:
+        """Is it a trouble that all numbers of a server share?"""
+        return self.seen.cause in verdicts.SERVER_WIDE or self.seen.cause == "key_rejected"
 
     @property
     def changes_period(self) -> bool:
@@ -251,11 +281,15 @@ def _write_periods(judged: list[_Judged]) -> None:
         )
 
 
-def _put_on_record(judged: list[_Judged]) -> Counter:
+def _put_on_record(judged: list[_Judged], servers: Servers) -> Counter:
     by_step: dict[Step, list[_Judged]] = {}
     for item in judged:
         by_step.setdefault(item.decision.step, []).append(item)
-    opened = ledger.open_incidents(item.bad() for item in by_step.get(Step.INCIDENT_OPENS, ()))
+    opening = by_step.get(Step.INCIDENT_OPENS, ())
+    parents = servers.open_incidents(item.row.server_id for item in opening if item.is_its_servers)
+    opened = ledger.open_incidents(
+        replace(item.bad(), parent_id=parents.get(item.row.server_id) if item.is_its_servers else None) for item in opening
+    )
     ledger.keep_incidents(item.bad() for item in by_step.get(Step.INCIDENT_STAYS, ()))
     ended = by_step.get(Step.INCIDENT_RESOLVES, ())
     resolved = ledger.resolve_incidents(
@@ -265,15 +299,21 @@ def _put_on_record(judged: list[_Judged]) -> Counter:
     )
     # It did not come back: looking can no longer tell. Nobody hears that it is connected again.
     ledger.close_incidents({item.row.channel_id: "not_verifiable" for item in ended if item.seen.health is Health.UNKNOWABLE})
-    unseen = [item for item in by_step.get(Step.UNSEEN, ()) if item.decision.unseen_too_long]
+    unseen = [
+        item
+        for item in by_step.get(Step.UNSEEN, ())
+        if item.decision.unseen_too_long and item.seen.cause != UNSEEN_OWN_NETWORK  # of that they hear once for all
+    ]
     ledger.warn_unseen((item.row.subject(), item.decision.unseen_since, item.seen.at) for item in unseen)
     return Counter(opened=opened, resolved=resolved)
 
 
 _LOCK = f"""
 select w.channel_id, w.tenant_id, t.slug, t.name, c.name, s.id, s.name, s.base_url, s.tenant_id is null,
-    coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.alerts_enabled, c.heartbeat_threshold_minutes, {WATCHED},
+    coalesce(nullif(c.own_token, ''), s.api_key), coalesce(c.own_token, '') <> '',
+    c.instance_name, c.alerts_enabled, c.heartbeat_threshold_minutes, {WATCHED},
     w.look_no, w.connection_status, w.cause, w.status_since, w.cause_since,
+    w.cause_streak, case when w.listed_at is not null then w.listed ->> 'missing' is null end,
     w.last_open_at, w.paired_at, w.integration, w.owner_jid,
     w.first_unhealthy_at, w.bad_seconds, w.threshold_seconds, w.good_streak, w.good_since, w.run_readings::text,
     w.last_verdict_at, w.unseen_since,

@@ -6,6 +6,7 @@ Each statement is idempotent and repairs whatever came before, whoever did it: n
 import structlog
 from django.db import connection, transaction
 
+from channels_app import reachability
 from channels_app.due import WATCHED
 from incidents import ledger
 
@@ -16,12 +17,14 @@ def keep_up() -> None:
     """Do one tick's work."""
     _adopt_new_channels()
     _forget_unwatched()
+    reachability.keep_up()
     _beat_the_pulse()
 
 
 def _adopt_new_channels() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_ADOPT)
+        cursor.execute(reachability.ADOPT)
 
 
 def _forget_unwatched() -> None:

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 import structlog
 from django.conf import settings
 
-from channels_app import bell, due, upkeep
+from channels_app import bell, due, upkeep, verdicts
 from channels_app.due import Order
 from channels_app.flush import Look, flush
 from channels_app.gateways import evolution
@@ -24,6 +24,7 @@ ENOUGH_FREE = 64  # threads: then it pays to claim again
 CLAIM_EVERY = 0.1  # seconds: then we claim whatever is free
 FLUSH_EVERY = 1.0  # seconds that a result waits at most
 FLUSH_AT = 500  # results
+MOST_PROBES = 2  # looks in flight at a server that is dark: what says that it is back
 IDLE_PEEK = 1.0  # seconds: how often a loop with nothing to do looks for requests
 
 
@@ -48,6 +49,7 @@ class _Loop:
         self.results: SimpleQueue[Future[Look]] = SimpleQueue()
         self.waiting: list[Look] = []
         self.in_flight = 0
+        self.probes: Counter[int] = Counter()  # in flight, by server
         now = time.monotonic()
         self.ends_at = now + LONGEST_LOOP
         self.upkeep_at = self.claim_at = self.flush_at = now
@@ -74,8 +76,7 @@ class _Loop:
             return True
         orders = due.claim(min(free, FLUSH_AT))
         for order in orders:
-            self.pool.submit(look, order).add_done_callback(self.results.put)
-        self.in_flight += len(orders)
+            self._start(order)
         self.claim_at = time.monotonic() + CLAIM_EVERY
         self.more_is_due = len(orders) == min(free, FLUSH_AT)
         if not self.more_is_due:
@@ -84,6 +85,15 @@ class _Loop:
             self.has_rung = True
             bell.ring()
         return True
+
+    def _start(self, order: Order) -> None:
+        """Look, in a thread; at a server that is dark, let a few looks probe it and infer the others."""
+        if order.dark and self.probes[order.server_id] >= MOST_PROBES:
+            self._keep(Look(order, verdicts.infer(order.dark, at=order.anchor.now())))
+            return
+        self.in_flight += 1
+        self.probes[order.server_id] += bool(order.dark)
+        self.pool.submit(look, order).add_done_callback(self.results.put)
 
     def _wait_for_the_next(self) -> bool:
         """Plan the next claim for when something falls due; say whether that is before beat's next ring."""
@@ -117,9 +127,14 @@ class _Loop:
         if error := ended.exception():  # a gateway never raises: this is our own mistake, and one channel's matter
             log.error("a look failed; its lease will lapse", error=type(error).__name__, exc_info=error)
             return
+        seen = ended.result()
+        self.probes[seen.order.server_id] -= bool(seen.order.dark)
+        self._keep(seen)
+
+    def _keep(self, seen: Look) -> None:
         if not self.waiting:
             self.flush_at = time.monotonic() + FLUSH_EVERY
-        self.waiting.append(ended.result())
+        self.waiting.append(seen)
 
     def _flush(self) -> None:
         is_time = len(self.waiting) >= FLUSH_AT or time.monotonic() >= self.flush_at or not self.in_flight

@@ -56,6 +56,14 @@ def postgresql(variable: str) -> dict:
     return parsed
 
 
+def one_of(variable: str, default: str, choices: dict[str, object]) -> object:
+    """Read a word, and return what it stands for."""
+    text = env.str(variable, default).strip().lower()
+    if text not in choices:
+        raise ImproperlyConfigured(f"{variable} is {text!r}: set it to {', '.join(list(choices)[:-1])} or {list(choices)[-1]}.")
+    return choices[text]
+
+
 # --- What kind of process this is -------------------------------------------------------------------------------
 
 DEBUG = yes_or_no("DEBUG")
@@ -194,6 +202,11 @@ HEARTBEAT_MINUTE_SECONDS = whole("HEARTBEAT_MINUTE_SECONDS", 60, least=1, most=6
 WATCH_THREADS = whole("WATCH_THREADS", 256, least=1, most=1024)
 EVOLUTION_ALLOWED_HOSTS = env.list("EVOLUTION_ALLOWED_HOSTS", default=[])
 EVOLUTION_LOCALHOST_ALIAS = env.str("EVOLUTION_LOCALHOST_ALIAS", "")
+# When the clinics of a dead server are told of it, in minutes after it fell; None: on their pages only
+SERVER_DOWN_TELL_CLINICS = one_of("SERVER_DOWN_TELL_CLINICS", "15", {"page": None, "15": 15, "now": 0})
+WITNESS_URLS = env.list("WITNESS_URLS", default=[])
+if bad := [url for url in WITNESS_URLS if not url.startswith(("https://", "http://"))]:
+    raise ImproperlyConfigured(f"WITNESS_URLS holds {bad[0]!r}: give whole addresses that begin with https:// or http://.")
 if HEARTBEAT_MINUTE_SECONDS != 60 and not (DEBUG or TESTING):
     raise ImproperlyConfigured("HEARTBEAT_MINUTE_SECONDS shortens the clock for demonstrations: remove it in production.")
 

@@ -38,6 +38,7 @@ class Bad:
     seen: Reading
     started_at: datetime  # the first unhealthy reading of the run
     readings: list[dict] = field(default_factory=list)  # of the run so far; kept with the incident that opens
+    parent_id: int | None = None  # its server's incident, where that is what is wrong: then nobody is told of this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,8 @@ def open_incidents(bad: Iterable[Bad]) -> int:
         )
         for outage in outages
     )
-    _tell_opened(outages, at=max(item.seen.at for item in bad.values()))
+    own = [outage for outage in outages if bad[outage.subject.channel_id].parent_id is None]
+    _tell_opened(own, at=max(item.seen.at for item in bad.values()))
     for outage in outages:
         _log("incident opened", outage)
     return len(outages)
@@ -74,7 +76,8 @@ def keep_incidents(bad: Iterable[Bad]) -> None:
     bad = {item.subject.channel_id: item for item in bad}
     if not bad:
         return
-    standing = Incident.objects.open().filter(channel__in=bad).only("id", "channel_id", "cause", "notified_at", "started_at")
+    needed = ("id", "channel_id", "parent_id", "cause", "notified_at", "started_at")
+    standing = Incident.objects.open().filter(channel__in=bad).only(*needed)
     incidents = {incident.channel_id: incident for incident in standing}
     _change_causes(
         [
@@ -84,7 +87,9 @@ def keep_incidents(bad: Iterable[Bad]) -> None:
         ]
     )
     untold = [
-        _outage(incident.pk, bad[channel_id]) for channel_id, incident in incidents.items() if incident.notified_at is None
+        _outage(incident.pk, bad[channel_id])
+        for channel_id, incident in incidents.items()
+        if incident.notified_at is None and incident.parent_id is None
     ]
     _tell_opened(untold, at=max(item.seen.at for item in bad.values()))
 
@@ -137,6 +142,11 @@ def warn_unseen(unseen: Iterable[tuple[Subject, datetime, datetime]]) -> None:
     if unseen:
         warnings = [notices.unseen(subject, since=since, at=at) for subject, since, at in unseen]
         announce.tell(warnings, at=max(at for _subject, _since, at in unseen))
+
+
+def warn_offline(since: datetime, *, at: datetime) -> None:
+    """Tell the operators once that our own network has been gone since then."""
+    announce.tell([notices.offline(since=since, at=at)], at=at)
 
 
 def take(incident_id: int, *, by: User, at: datetime) -> bool:
@@ -216,6 +226,7 @@ def _insert(bad: Iterable[Bad]) -> list[tuple[int, int]]:
                 [item.started_at for item in ordered],
                 [item.seen.at for item in ordered],
                 [json.dumps(item.readings) for item in ordered],
+                [item.parent_id for item in ordered],
             ],
         )
         return cursor.fetchall()
@@ -294,10 +305,12 @@ def _log(event: str, outage: Outage) -> None:
 
 # A clock that was set back must not make a row impossible: the later moment is never before the earlier one.
 _OPEN = """
-insert into incidents_incident (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, resolution)
-select v.tenant_id, v.channel_id, v.kind, v.cause, v.started_at, greatest(v.opened_at, v.started_at), v.readings, ''
-from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[])
-    as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings)
+insert into incidents_incident (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, parent_id, resolution)
+select v.tenant_id, v.channel_id, v.kind, v.cause, v.started_at, greatest(v.opened_at, v.started_at), v.readings,
+    v.parent_id, ''
+from unnest(
+    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::bigint[])
+    as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, parent_id)
 on conflict (channel_id) where resolved_at is null do nothing
 returning id, channel_id
 """

@@ -148,7 +148,7 @@ def _could_not_look(state: WatchState, seen: Reading, policy: Policy) -> Decisio
     since = state.unseen_since or seen.at
     return Decision(
         step=Step.UNSEEN,
-        look_again_in=max(policy.interval, min(seen.wait or NOTHING, LONGEST_WAIT)),
+        look_again_in=seen.again_in or max(policy.interval, min(seen.wait or NOTHING, LONGEST_WAIT)),
         run=state.run,
         unseen_since=since,
         unseen_too_long=seen.at - since >= UNSEEN_TOO_LONG,

@@ -34,7 +34,7 @@ def opened(outage: Outage, *, at: datetime, operators_exist: bool) -> Notice:
     subject, title = outage.subject, CAUSES[outage.cause].title
     operator_acts = advice.who_acts(outage.cause, subject) is Acts.OPERATOR
     step = advice.clinic_step(outage.cause, subject, support_knows=operator_acts and operators_exist)
-    since = _moment(outage.started_at, at)
+    since = moment(outage.started_at, at)
     texts = {
         Audience.CLINIC: Text(
             format_lazy("{}: {}", subject.name, title), format_lazy(_("Down since {since}. {step}"), since=since, step=step)
@@ -51,8 +51,8 @@ def resolved(outage: Outage, *, at: datetime, told: Collection[int]) -> Notice:
     """Tell those who were told of the outage that it is over."""
     body = format_lazy(
         _("Back at {end}, after {length}. Check the reminders between {start} and {end}."),
-        start=_moment(outage.started_at, at),
-        end=_moment(at, at),
+        start=moment(outage.started_at, at),
+        end=moment(at, at),
         length=spell(at - outage.started_at),
     )
     subject = outage.subject
@@ -69,7 +69,7 @@ def unseen(subject: Subject, *, since: datetime, at: datetime) -> Notice:
     """Warn the operators that a channel could not be looked at for a while. No incident: nothing bad was seen."""
     body = format_lazy(
         _("No check since {since} ({length}): {server} asks us to stay away. The number may be fine."),
-        since=_moment(since, at),
+        since=moment(since, at),
         length=spell(at - since),
         server=subject.server_name,
     )
@@ -87,6 +87,22 @@ def unseen(subject: Subject, *, since: datetime, at: datetime) -> Notice:
     )
 
 
+def offline(*, since: datetime, at: datetime) -> Notice:
+    """Warn the operators that our own network is gone: nothing can be said of any number."""
+    body = format_lazy(
+        _("No way out since {since}: no number can be checked, and no clinic is told anything. Check this machine's network."),
+        since=moment(since, at),
+    )
+    return Notice(
+        dedupe_key=f"offline:{since.timestamp():.0f}",
+        event=Notification.Event.WARNING,
+        tenant_id=None,
+        incident_id=None,
+        texts={Audience.OPERATOR: Text(_("Vigia's own network is gone"), body)},
+        link="",
+    )
+
+
 def _notice(outage: Outage, event: Notification.Event, texts: dict, only: Collection[int] | None = None) -> Notice:
     return Notice(
         dedupe_key=f"incident:{outage.incident_id}:{event}",
@@ -99,12 +115,12 @@ def _notice(outage: Outage, event: Notification.Event, texts: dict, only: Collec
     )
 
 
-def _spell_moment(moment: datetime, told_at: datetime) -> str:
+def _spell(at: datetime, told_at: datetime) -> str:
     """The time of day in the zone that is active; with the date where that was another day's."""
-    here = timezone.localtime(moment)
+    here = timezone.localtime(at)
     is_same_day = here.date() == timezone.localtime(told_at).date()
     return formats.date_format(here, "TIME_FORMAT" if is_same_day else "SHORT_DATETIME_FORMAT")
 
 
-def _moment(moment: datetime, told_at: datetime) -> Promise:
-    return lazy(_spell_moment, str)(moment, told_at)
+def moment(at: datetime, told_at: datetime) -> Promise:
+    return lazy(_spell, str)(at, told_at)

@@ -18,6 +18,8 @@ class Notification(models.Model):
         OPENED = "opened", _("Incident opened")
         ACTION_NEEDED = "action_needed", _("It is the clinic's turn")
         RESOLVED = "resolved", _("Incident resolved")
+        SERVER_DOWN = "server_down", _("The server of a clinic's numbers is down")
+        SERVER_BACK = "server_back", _("The server of a clinic's numbers is back")
         WARNING = "warning", _("Warning for the operator")  # without an incident
 
     user = models.ForeignKey(User, models.PROTECT, related_name="notifications", verbose_name=_("person"))

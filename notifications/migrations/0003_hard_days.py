@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='notification',
             name='event',
-            field=models.CharField(choices=[('opened', 'Incident opened'), ('action_needed', "It is the clinic's turn"), ('resolved', 'Incident resolved'), ('warning', 'Warning for the operator')], max_length=16, verbose_name='event'),
+            field=models.CharField(choices=[('opened', 'Incident opened'), ('action_needed', "It is the clinic's turn"), ('resolved', 'Incident resolved'), ('server_down', "The server of a clinic's numbers is down"), ('server_back', "The server of a clinic's numbers is back"), ('warning', 'Warning for the operator')], max_length=16, verbose_name='event'),
         ),
     ]

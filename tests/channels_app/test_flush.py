@@ -290,6 +290,6 @@ def test_a_flush_of_many_takes_as_many_queries_as_one(clinic, server, django_ass
         people.channel(clinic, server)
     upkeep.keep_up()
     orders = due.claim(30)
-    with django_assert_max_num_queries(5):  # lock, watches, periods, and the transaction's two
+    with django_assert_max_num_queries(7):  # two locks, watches, servers, periods, and the transaction's two
         counts = flush(Look(order, healthy(NOON)) for order in orders)
     assert counts["healthy"] == 30

@@ -110,7 +110,7 @@ def two_open_incidents(ledger):
 
 def two_open_incidents_of_a_server(ledger):
     server = people.server()
-    fields = {"tenant": None, "channel": None, "server": server, "kind": "error"}
+    fields = {"tenant": None, "channel": None, "server": server, "kind": "server_down"}
     return [ledger.incident(**fields).pk for _each in range(2)][-1]
 
 

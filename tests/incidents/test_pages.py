@@ -212,7 +212,9 @@ def test_readings_and_details_that_are_missing_break_nothing(channel, admin, ope
 
 def test_an_incident_of_a_server_has_a_page(operator, see):
     server = people.server()
-    incident = Incident.objects.create(server=server, kind="error", cause="server_unreachable", started_at=NOON, opened_at=NOON)
+    incident = Incident.objects.create(
+        server=server, kind="server_down", cause="server_unreachable", started_at=NOON, opened_at=NOON
+    )
     assert server.name in see(operator, page_of(incident)).content.decode()
     assert server.name in see(operator, reverse("incidents")).content.decode()
 

@@ -1,0 +1,338 @@
+"""The servers of a flush, as they are stored: locked, told of the flush's looks, written; `verdicts` says what it all means.
+
+Locks are taken after the watches' and in the order of ids, so that two flushes wait for each other and never cross.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from channels_app import verdicts
+from channels_app.due import WATCHED
+from channels_app.verdicts import History, Host, Limits, ServerState, Witness
+from incidents import ledger, servers
+from incidents.readings import Reading, Status
+from incidents.server_notices import ServerOutage
+
+PATIENCE = 10  # minutes after which a server's incident waits for no number any more
+
+
+def limits() -> Limits:
+    return Limits(minute=timedelta(seconds=settings.HEARTBEAT_MINUTE_SECONDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look of the flush, with what settles it."""
+
+    channel_id: int
+    server_id: int
+    reading: Reading
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """A server that refuses every instance token."""
+
+    refused: int
+    is_whole: bool  # no number of it is asked for with the server's own key
+
+
+class Servers:
+    """The servers of one flush. Inside its transaction, after the watches are locked."""
+
+    def __init__(self, looks: Iterable[Seen]) -> None:
+        self._looks = {look.channel_id: look for look in looks}
+        self._by_server: dict[int, list[Seen]] = defaultdict(list)
+        for look in self._looks.values():
+            self._by_server[look.server_id].append(look)
+        before, network = _lock(sorted(self._by_server)) if self._by_server else ({}, Network())
+        self.states = self._observe(before)
+        self.offline_since = self._offline_since(network)
+        if self.offline_since is None:
+            self._darken()
+
+    def settle(self, channel_id: int) -> Reading:
+        """Return the verdict of this channel's look."""
+        look = self._looks[channel_id]
+        return verdicts.settle(
+            look.reading,
+            look.history,
+            self.states[look.server_id],
+            is_offline=self.offline_since is not None,
+            is_storm=look.server_id in self._storms,
+            limits=limits(),
+        )
+
+    def write(self) -> None:
+        """Write what is known now of these servers."""
+        if not self.states:
+            return
+        rows = [[server_id, *(getattr(state, name) for name in _STATE)] for server_id, state in self.states.items()]
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE, [list(column) for column in zip(*rows, strict=True)])
+
+    def is_dark(self, server_id: int) -> bool:
+        return self.states[server_id].is_dark
+
+    def open_incidents(self, server_ids: Iterable[int]) -> dict[int, int]:
+        """Return the incident of each of these that is dark, by server; one that has none gets one."""
+        dark = [server_id for server_id in sorted(set(server_ids)) if self.is_dark(server_id)]
+        if not dark:
+            return {}
+        with connection.cursor() as cursor:
+            cursor.execute(_FACTS, [dark])
+            rows = cursor.fetchall()
+        down = [
+            ServerOutage(
+                server_id=server_id,
+                tenant_id=tenant_id,
+                name=name,
+                host=urlsplit(base_url).hostname or "",
+                cause=self.states[server_id].dark_cause,
+                since=self.states[server_id].dark_since,
+                numbers=numbers,
+                clinics=clinics,
+            )
+            for server_id, tenant_id, name, base_url, numbers, clinics in rows
+        ]
+        return servers.open_incidents(down, at=max(look.reading.at for look in self._looks.values()))
+
+    def _observe(self, before: dict[int, ServerState]) -> dict[int, ServerState]:
+        return {
+            server_id: verdicts.observe(before[server_id], [(look.reading, look.history) for look in looks])
+            for server_id, looks in self._by_server.items()
+        }
+
+    def _darken(self) -> None:
+        for server_id, storm in self._storms.items():
+            if storm.is_whole and storm.refused >= verdicts.LOOKS_UNTIL_DARK:
+                self.states[server_id] = verdicts.darken_by_storm(self.states[server_id])
+        candidates = [server_id for server_id, state in self.states.items() if verdicts.may_be_dark(state)]
+        if not candidates:
+            return
+        well = _with_healthy_others(candidates, [id for id, look in self._looks.items() if look.reading.status != Status.OPEN])
+        for server_id in candidates:
+            failed = [look for look in self._by_server[server_id] if verdicts.is_failure(look.reading, look.history)]
+            if failed:
+                cause = max(failed, key=lambda look: look.reading.at).reading.cause
+                others_are_healthy = server_id in well
+                self.states[server_id] = verdicts.darken(self.states[server_id], cause, others_are_healthy=others_are_healthy)
+
+    @cached_property
+    def _storms(self) -> dict[int, Storm]:
+        """The servers that refuse every instance token since the first refusal. A query only where one was refused."""
+        looked = [look for look in self._looks.values() if look.history.has_own_token and not look.reading.inferred]
+        refused = [look for look in looked if look.reading.cause == "key_rejected"]
+        servers = sorted({look.server_id for look in refused})
+        if not servers:
+            return {}
+        here, refused_here = (Counter(look.server_id for look in some) for some in (looked, refused))
+        since = [self.states[server_id].refused_since for server_id in servers]
+        with connection.cursor() as cursor:
+            cursor.execute(_REFUSED, [servers, since, list(self._looks)])
+            rows = cursor.fetchall()
+        return {
+            server_id: Storm(refused_here[server_id] + others_refused, is_whole)
+            for server_id, others, others_refused, is_whole in rows
+            if verdicts.refuses_all(refused_here[server_id] + others_refused, here[server_id] + others)
+        }
+
+    def _offline_since(self, network: "Network") -> datetime | None:
+        """Since when our own network is gone, written where it is news. A query more where something failed or it was gone."""
+        known = network.offline_since
+        failed = any(verdicts.is_failure(look.reading, look.history) for look in self._looks.values())
+        if not network.is_known or not (failed or known):
+            return None
+        witness = Witness(network.witness_failing_since) if settings.WITNESS_URLS else None
+        since = verdicts.offline_since(_hosts(self.states), witness)
+        if (since is None) is not (known is None) and _write_offline(since) and since:
+            ledger.warn_offline(since, at=max(look.reading.at for look in self._looks.values()))
+        return known if since and known else since
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the pulse knows of our own network. In the order of _LOCK's columns."""
+
+    is_known: bool = False
+    offline_since: datetime | None = None
+    witness_failing_since: datetime | None = None
+
+
+def keep_up() -> None:
+    """Do a tick's work about servers: look again at what is back, tell clinics, resolve what is over."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOOK_AGAIN)
+        cursor.execute("select statement_timestamp()")
+        (now,) = cursor.fetchone()
+        if settings.SERVER_DOWN_TELL_CLINICS is not None:
+            servers.tell_clinics(fallen_before=now - settings.SERVER_DOWN_TELL_CLINICS * limits().minute, at=now)
+        cursor.execute(_IS_BACK, {"grace": limits().grace, "patience": PATIENCE * limits().minute})
+        servers.resolve_incidents(dict(cursor.fetchall()), at=now)
+        cursor.execute(_IS_LEFT)
+        servers.close_incidents([server_id for (server_id,) in cursor.fetchall()], at=now)
+
+
+def _lock(server_ids: list[int]) -> tuple[dict[int, ServerState], Network]:
+    rows = _select(server_ids)
+    if len(rows) < len(server_ids):  # a server that no tick has adopted yet
+        with connection.cursor() as cursor:
+            cursor.execute(ADOPT)
+        rows = _select(server_ids)
+    network = Network(*rows[0][:3]) if rows else Network()
+    return {server_id: ServerState(**dict(zip(_STATE, values, strict=True))) for _, _, _, server_id, *values in rows}, network
+
+
+def _select(server_ids: list[int]) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [server_ids])
+        return cursor.fetchall()
+
+
+def _with_healthy_others(server_ids: list[int], besides: list[int]) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_HEALTHY_OTHERS, [server_ids, besides])
+        return {server_id for (server_id,) in cursor.fetchall()}
+
+
+def _hosts(states: dict[int, ServerState]) -> list[Host]:
+    """Every host with a number that is watched: the servers of this flush as they are now, the others as stored."""
+    of_host: dict[str, list[ServerState]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_ALL)
+        for base_url, server_id, *values in cursor.fetchall():
+            state = states.get(server_id) or ServerState(**dict(zip(_STATE, values, strict=True)))
+            of_host[urlsplit(base_url).hostname or base_url].append(state)
+    return [
+        Host(
+            last_success_at=max((s.last_success_at for s in servers if s.last_success_at), default=None),
+            failing_since=max((s.failing_since for s in servers if s.failing_since), default=None),
+            failing_locally_since=min((s.failing_locally_since for s in servers if s.failing_locally_since), default=None),
+        )
+        for servers in of_host.values()
+    ]
+
+
+def _write_offline(since: datetime | None) -> bool:
+    """Say whether it was this transaction that found out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update channels_app_pulse set offline_since = %s where (offline_since is null) <> (%s::timestamptz is null)",
+            [since, since],
+        )
+        return bool(cursor.rowcount)
+
+
+_STATE = [field.name for field in fields(ServerState)]
+_TYPES = {
+    "latency_ms": "float8",
+    "failed_looks": "int",
+    "failed_on_healthy": "int",
+    "dark_cause": "text",
+}
+_COLUMNS = ", ".join(f"r.{name}" for name in _STATE)
+
+ADOPT = """
+insert into channels_app_reachability (server_id, tenant_id)
+select s.id, s.tenant_id from channels_app_server s
+where not exists (select from channels_app_reachability r where r.server_id = s.id)
+order by s.id
+on conflict do nothing
+"""
+
+_LOCK = f"""
+select p.id is not null, p.offline_since, p.witness_failing_since, r.server_id, {_COLUMNS}
+from channels_app_reachability r left join channels_app_pulse p on true
+where r.server_id = any(%s) order by r.server_id for no key update of r
+"""  # noqa: S608 (our own constants)
+
+_WRITE = f"""
+update channels_app_reachability r
+set {", ".join(f"{name} = v.{name}" for name in _STATE)}
+from unnest(%s::bigint[], {", ".join(f"%s::{_TYPES.get(name, 'timestamptz')}[]" for name in _STATE)})
+    as v (server_id, {", ".join(_STATE)})
+where r.server_id = v.server_id
+"""  # noqa: S608
+
+_HEALTHY_OTHERS = f"""
+select distinct c.server_id
+from channels_app_channel c
+join channels_app_watch w on w.channel_id = c.id
+join tenants_tenant t on t.id = c.tenant_id
+where c.server_id = any(%s) and w.connection_status = 'open' and c.id <> all(%s) and {WATCHED}
+"""  # noqa: S608
+
+# Whoever was inferred, or not looked at since. Rows that a flush holds right now wait for the next tick.
+_LOOK_AGAIN = f"""
+with waiting as (
+    select w.channel_id
+    from channels_app_reachability r
+    join channels_app_channel c on c.server_id = r.server_id
+    join channels_app_watch w on w.channel_id = c.id
+    join tenants_tenant t on t.id = c.tenant_id
+    where r.back_at is not null and r.dark_since is null and {WATCHED}
+        and w.lease_until is null and w.last_health_check < r.back_at and w.next_look_at > statement_timestamp()
+    order by w.channel_id
+    for no key update of w skip locked
+)
+update channels_app_watch w set next_look_at = statement_timestamp() from waiting where w.channel_id = waiting.channel_id
+"""  # noqa: S608
+
+# Each of its numbers has had a look in the grace and one after it, or has had time enough for both.
+_IS_BACK = """
+select i.server_id, r.back_at
+from incidents_incident i join channels_app_reachability r on r.server_id = i.server_id
+where i.resolved_at is null and r.dark_since is null and r.back_at + %(grace)s <= statement_timestamp()
+    and (r.back_at + %(patience)s <= statement_timestamp() or not exists (
+        select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
+        where child.parent_id = i.id and child.resolved_at is null
+            and (w.last_verdict_at is null or w.last_verdict_at < r.back_at + %(grace)s)))
+"""
+
+# A server on which nothing is watched any more: nobody will ever see it answer.
+_IS_LEFT = f"""
+update channels_app_reachability r
+set dark_since = null, dark_cause = '', failed_looks = 0, failed_on_healthy = 0, failing_since = null
+where r.dark_since is not null and not exists (
+    select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
+    where c.server_id = r.server_id and {WATCHED})
+returning r.server_id
+"""  # noqa: S608
+
+_FACTS = f"""
+select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id)
+from channels_app_server s
+join channels_app_channel c on c.server_id = s.id
+join tenants_tenant t on t.id = c.tenant_id
+where s.id = any(%s) and {WATCHED}
+group by s.id
+"""  # noqa: S608
+
+_REFUSED = f"""
+select v.server_id,
+    count(*) filter (where c.own_token <> '' and w.last_verdict_at >= v.since and c.id <> all(o.here)),
+    count(*) filter (where c.own_token <> '' and w.last_verdict_at >= v.since and c.id <> all(o.here) and w.code in (401, 403)),
+    bool_and(c.own_token <> '')
+from unnest(%s::bigint[], %s::timestamptz[]) as v (server_id, since)
+cross join (select %s::bigint[] as here) o
+join channels_app_channel c on c.server_id = v.server_id
+join channels_app_watch w on w.channel_id = c.id
+join tenants_tenant t on t.id = c.tenant_id
+where {WATCHED}
+group by v.server_id
+"""  # noqa: S608
+
+_ALL = f"""
+select s.base_url, r.server_id, {_COLUMNS}
+from channels_app_reachability r join channels_app_server s on s.id = r.server_id
+where exists (
+    select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id where c.server_id = s.id and {WATCHED})
+"""  # noqa: S608

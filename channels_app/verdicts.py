@@ -1,0 +1,294 @@
+"""Settle a reading by what a single look cannot know: the other looks at its server, and its own history.
+
+Pure: no clock, no database, no Django. A gateway says what one look saw; `observe` keeps what the looks together say of
+a server; `settle` turns a reading into the verdict that `lifecycle` judges. Lengths that users know in minutes are
+`Limits`' minutes, so that tests can shorten them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from incidents.causes import UNSEEN_OWN_NETWORK, UNSEEN_SERVER_BACK
+from incidents.readings import Health, Reading, Status
+
+# What concerns every number of a server alike. A refused key is one of them where it is the server's own.
+SERVER_WIDE = {"server_unreachable", "server_error", "certificate", "wrong_address"}
+LOCAL_ERRORS = {"no route", "resolver gone"}  # raw words of a look that never left this machine's network
+LOGOUTS = {"logged_out", "logged_out_by_command", "banned", "replaced"}
+
+LOOKS_UNTIL_DARK = 3
+HEALTHY_UNTIL_DARK = 2
+HOSTS_UNTIL_OFFLINE = 3
+LOOKS_UNTIL_MISSING = 3
+REFUSED_UNTIL_STORM = 2
+CLOCKS_MAY_DIFFER = timedelta(minutes=5)  # a server's and ours
+LATENCY_WEIGHT = 0.2  # of the newest look
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`minute` is 60 s, but in tests."""
+
+    minute: timedelta = timedelta(minutes=1)
+
+    @property
+    def grace(self) -> timedelta:
+        """After a server came back: what it has not loaded yet is no news."""
+        return self.minute
+
+    @property
+    def loading(self) -> timedelta:
+        return 5 * self.minute
+
+    @property
+    def reconnecting(self) -> timedelta:
+        return 15 * self.minute
+
+    @property
+    def missing(self) -> timedelta:
+        return self.minute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    """What the looks up to now say of a server as a whole."""
+
+    last_success_at: datetime | None = None
+    latency_ms: float | None = None
+    failed_looks: int = 0  # since the last success
+    failed_on_healthy: int = 0
+    failing_since: datetime | None = None
+    failing_locally_since: datetime | None = None
+    refused_since: datetime | None = None
+    dark_since: datetime | None = None
+    dark_cause: str = ""
+    back_at: datetime | None = None
+
+    @property
+    def is_dark(self) -> bool:
+        return self.dark_since is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the watch knows of a channel before the reading."""
+
+    status: str = Status.UNKNOWN
+    cause: str = ""
+    code: int | None = None
+    cause_since: datetime | None = None
+    cause_streak: int = 0
+    is_paired: bool = False  # it has been connected once
+    last_open_at: datetime | None = None
+    has_own_token: bool = False
+    is_listed: bool | None = None  # by the server's full list; None: not known
+
+    @property
+    def was_healthy(self) -> bool:
+        return self.status == Status.OPEN
+
+
+# --- A server, by all its looks ------------------------------------------------------------------------------------
+
+
+def is_failure(seen: Reading, history: History) -> bool:
+    """Say whether a look failed for a reason that concerns every number of the server."""
+    return seen.cause in SERVER_WIDE or (seen.cause == "key_rejected" and not history.has_own_token)
+
+
+def is_success(seen: Reading) -> bool:
+    """Say whether the server answered the question that it was asked: a state, or that it knows no such name."""
+    return seen.status not in (None, Status.ERROR) or seen.cause in ("instance_missing", "unknown_state")
+
+
+def observe(server: ServerState, looks: Iterable[tuple[Reading, History]]) -> ServerState:
+    """Add looks to what is known of their server, in the order in which they began. Whether it is dark: `darken`."""
+    for seen, history in sorted(looks, key=lambda look: look[0].at):
+        if seen.inferred:
+            continue
+        if is_success(seen):
+            server = _answered(server, seen, history)
+        elif is_failure(seen, history) and (server.last_success_at is None or seen.at > server.last_success_at):
+            server = _failed(server, seen, history)
+        elif seen.cause == "key_rejected":
+            server = replace(server, refused_since=server.refused_since or seen.at)
+    return server
+
+
+def may_be_dark(server: ServerState) -> bool:
+    """Say whether `darken` is worth asking, which costs the caller a query."""
+    return not server.is_dark and server.failed_looks >= LOOKS_UNTIL_DARK
+
+
+def darken(server: ServerState, cause: str, *, others_are_healthy: bool) -> ServerState:
+    """Close the circuit: the server is down as a whole, for whichever `cause` its last look gave.
+
+    Three failures in a row suffice where no number of it was well; else two of them were of numbers that were.
+    """
+    if server.failed_on_healthy < HEALTHY_UNTIL_DARK and others_are_healthy:
+        return server
+    return replace(server, dark_since=server.failing_since, dark_cause=cause)
+
+
+def darken_by_storm(server: ServerState) -> ServerState:
+    """Close the circuit of a server that refuses every token it is asked with: its database is gone."""
+    return server if server.is_dark else replace(server, dark_since=server.refused_since, dark_cause="server_error")
+
+
+def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:
+    if server.last_success_at and seen.at <= server.last_success_at:
+        return server
+    known = server.latency_ms
+    return ServerState(
+        last_success_at=seen.at,
+        latency_ms=float(seen.took_ms) if known is None else known + LATENCY_WEIGHT * (seen.took_ms - known),
+        refused_since=None if history.has_own_token else server.refused_since,  # its own key reads memory, not the database
+        back_at=seen.at if server.is_dark else server.back_at,
+    )
+
+
+def _failed(server: ServerState, seen: Reading, history: History) -> ServerState:
+    local = is_local(seen)
+    return replace(
+        server,
+        failed_looks=server.failed_looks + 1,
+        failed_on_healthy=server.failed_on_healthy + history.was_healthy,
+        failing_since=server.failing_since or seen.at,
+        failing_locally_since=(server.failing_locally_since or seen.at) if local else None,
+    )
+
+
+# --- Our own network -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """All servers of one host name or address."""
+
+    last_success_at: datetime | None
+    failing_since: datetime | None
+    failing_locally_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """An address that has nothing to do with any server. `failing_since` is None while it answers."""
+
+    failing_since: datetime | None
+
+
+def is_local(seen: Reading) -> bool:
+    return seen.cause == "server_unreachable" and seen.raw_state in LOCAL_ERRORS
+
+
+def offline_since(hosts: Iterable[Host], witness: Witness | None) -> datetime | None:
+    """Say since when it is our own network that is gone; None where it is there, or where that cannot be told.
+
+    With a witness, it decides. Without one it takes three hosts at least, of which none gave more than a local error
+    since the first of these: fewer, and the trouble is the servers'.
+    """
+    hosts = list(hosts)
+    if witness is not None:
+        since = witness.failing_since
+        return since if since and not _any_answered(hosts, since) else None
+    local = [host.failing_locally_since for host in hosts if host.failing_locally_since]
+    if len(local) < HOSTS_UNTIL_OFFLINE:
+        return None
+    since = min(local)
+    reached = any(host.failing_since and host.failing_since >= since and not host.failing_locally_since for host in hosts)
+    return None if reached or _any_answered(hosts, since) else since
+
+
+def _any_answered(hosts: list[Host], since: datetime) -> bool:
+    return any(host.last_success_at and host.last_success_at >= since for host in hosts)
+
+
+# --- One reading ---------------------------------------------------------------------------------------------------
+
+
+def settle(
+    seen: Reading,
+    history: History,
+    server: ServerState,
+    *,
+    is_offline: bool = False,
+    is_storm: bool = False,
+    limits: Limits,
+) -> Reading:
+    """Return the verdict. `server` is as `observe` left it after this look; `is_storm` as `refuses_all` has it."""
+    if seen.health is Health.UNSEEN:
+        return seen
+    if is_offline and is_failure(seen, history):
+        return replace(seen, status=None, cause=UNSEEN_OWN_NETWORK)
+    if seen.health is Health.UNHEALTHY and (left := _grace_left(server, seen.at, limits)):
+        return replace(seen, status=None, cause=UNSEEN_SERVER_BACK, again_in=left)
+    if is_storm and seen.cause == "key_rejected" and history.has_own_token:
+        return replace(seen, cause="server_error")
+    return _by_its_history(seen, history, limits)
+
+
+def refuses_all(refused: int, looked_at: int) -> bool:
+    """Say whether a server refuses every instance token, which its broken database makes it do; of those with a token."""
+    return refused == looked_at and refused >= REFUSED_UNTIL_STORM
+
+
+def infer(cause: str, *, at: datetime) -> Reading:
+    """Return what stands for a look at a number of a server that is dark: nobody looked at it itself."""
+    return Reading(at=at, status=Status.ERROR, cause=cause, inferred=True)
+
+
+def _grace_left(server: ServerState, at: datetime, limits: Limits) -> timedelta | None:
+    if server.is_dark or server.back_at is None or at < server.back_at:
+        return None
+    left = server.back_at + limits.grace - at
+    return left if left > timedelta() else None
+
+
+def _by_its_history(seen: Reading, history: History, limits: Limits) -> Reading:
+    match seen.cause:
+        case "starting":
+            return _loading(seen, history, limits)
+        case "reconnecting" if history.cause == "stuck_connecting" or _lasts(seen, history, limits.reconnecting):
+            return replace(seen, cause="stuck_connecting")
+        case "instance_missing":
+            return _missing(seen, history, limits)
+        case "awaiting_scan" | "qr_expired" | "never_paired" if history.is_paired:
+            return replace(seen, cause="logged_out")
+        case cause if cause in LOGOUTS and _is_stale(seen, history):
+            return replace(seen, cause="reason_unknown", code=None)
+    return seen
+
+
+def _loading(seen: Reading, history: History, limits: Limits) -> Reading:
+    """Without a state in memory, the server has not loaded the number; with one, it is between two states."""
+    if seen.raw_state != "absent":
+        is_stuck = history.cause == "stuck_connecting" or _lasts(seen, history, limits.reconnecting)
+        return replace(seen, cause="stuck_connecting") if is_stuck else seen
+    if history.cause == "not_loaded" or _lasts(seen, history, limits.loading):
+        return replace(seen, status=Status.ERROR, cause="not_loaded")
+    return seen
+
+
+def _missing(seen: Reading, history: History, limits: Limits) -> Reading:
+    """One 404 is not "missing": Redis lost and a restart both give it for a moment. Until it holds, the server is in error."""
+    is_another = history.cause == "server_error" and history.code == seen.code
+    holds = is_another and history.cause_streak + 1 >= LOOKS_UNTIL_MISSING and _lasted(seen, history, limits.missing)
+    if not history.is_listed and (holds or history.cause == "instance_missing"):
+        return seen
+    return replace(seen, cause="server_error")
+
+
+def _lasts(seen: Reading, history: History, length: timedelta) -> bool:
+    return history.cause == seen.cause and _lasted(seen, history, length)
+
+
+def _lasted(seen: Reading, history: History, length: timedelta) -> bool:
+    return history.cause_since is not None and seen.at - history.cause_since >= length
+
+
+def _is_stale(seen: Reading, history: History) -> bool:
+    """A reason stays in the row after a new pairing: it is believed where it ended after the number was last seen open."""
+    if seen.ended_at is None or history.last_open_at is None:
+        return False
+    return seen.ended_at < history.last_open_at - CLOCKS_MAY_DIFFER

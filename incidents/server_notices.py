@@ -1,0 +1,132 @@
+"""A server's death in words: for the operators, and the one calm notice of each of its clinics."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from core.durations import spell
+from incidents import advice
+from incidents.causes import ASK_SUPPORT, CAUSES, SUPPORT_KNOWS
+from incidents.models import Incident
+from incidents.notices import moment
+from notifications.announce import Audience, Notice, Text
+from notifications.models import Notification
+
+MOST_NAMES = 8  # of numbers that did not come back, in one notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOutage:
+    """A server that is dark, with the facts that its sentences need."""
+
+    server_id: int
+    tenant_id: int | None  # whose server it is; None: the operator's
+    name: str
+    host: str
+    cause: str
+    since: datetime
+    numbers: int  # that are watched on it
+    clinics: int
+
+
+def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice:
+    """Tell the operators of a server that is down as a whole."""
+    step = format_lazy(CAUSES[down.cause].operator_step, server=down.name, host=down.host, code="?", received="?")
+    body = format_lazy(
+        _("Down since {since}, with {numbers} numbers of {clinics} clinics. {step}"),
+        since=moment(down.since, at),
+        numbers=down.numbers,
+        clinics=down.clinics,
+        step=step,
+    )
+    title = format_lazy("{}: {}", down.name, CAUSES[down.cause].title)
+    return Notice(
+        dedupe_key=f"incident:{incident_id}:opened",
+        event=Notification.Event.OPENED,
+        tenant_id=down.tenant_id,
+        incident_id=incident_id,
+        texts={Audience.OPERATOR: Text(title, body)},
+        link=f"/incidentes/{incident_id}/",
+    )
+
+
+def server_up(incident: Incident, children: Sequence[Incident], *, at: datetime, told: Collection[int]) -> Notice:
+    """Tell the operators who were told how many came back, and who did not."""
+    body = format_lazy(
+        "{} {}",
+        format_lazy(
+            _("Back at {end}, after {length}."),
+            end=moment(incident.resolved_at, at),
+            length=spell(incident.resolved_at - incident.started_at),
+        ),
+        _how_many(children, with_clinic=True),
+    )
+    return Notice(
+        dedupe_key=f"incident:{incident.pk}:resolved",
+        event=Notification.Event.RESOLVED,
+        tenant_id=incident.tenant_id,
+        incident_id=incident.pk,
+        texts={Audience.OPERATOR: Text(format_lazy(_("{number}: connected again"), number=incident.server.name), body)},
+        link=f"/incidentes/{incident.pk}/",
+        only=told,
+    )
+
+
+def calm(child: Incident, *, at: datetime, support_knows: bool) -> Notice:
+    """Tell a clinic once that its message server is down, and that it has nothing to do."""
+    cause = CAUSES["server_unreachable"]
+    told = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=advice.support())
+    body = format_lazy(
+        _("Down since {since}. {step}"),
+        since=moment(child.parent.started_at, at),
+        step=format_lazy(cause.clinic_step, support_knows=told),
+    )
+    return _of_clinic(child, child.parent_id, Notification.Event.SERVER_DOWN, Text(cause.title, body))
+
+
+def calm_again(
+    incident: Incident, child: Incident, of_clinic: Sequence[Incident], *, at: datetime, told: Collection[int]
+) -> Notice:
+    """Tell a clinic that was told that its server is back, and which of its numbers are not."""
+    body = format_lazy(
+        "{} {}",
+        format_lazy(
+            _("Back at {end}, after {length}. Check the reminders between {start} and {end}."),
+            start=moment(incident.started_at, at),
+            end=moment(incident.resolved_at, at),
+            length=spell(incident.resolved_at - incident.started_at),
+        ),
+        _how_many(of_clinic, with_clinic=False) if any(one.resolved_at is None for one in of_clinic) else "",
+    )
+    return _of_clinic(
+        child, incident.pk, Notification.Event.SERVER_BACK, Text(_("The message server is back"), body), only=told
+    )
+
+
+def _of_clinic(
+    child: Incident, server_incident_id: int, event: Notification.Event, text: Text, only: Collection[int] | None = None
+) -> Notice:
+    return Notice(
+        dedupe_key=f"incident:{server_incident_id}:{event}:{child.tenant_id}",
+        event=event,
+        tenant_id=child.tenant_id,
+        incident_id=child.pk,
+        texts={Audience.CLINIC: text},
+        link=f"/incidentes/{child.pk}/?clinica={child.tenant.slug}",
+        only=only,
+    )
+
+
+def _how_many(children: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
+    """Say how many numbers are connected again and which are not: 55 voltaram, 5 não: …"""
+    back = [child for child in children if child.resolution == Incident.Resolution.RECOVERED]
+    down = [child for child in children if child.resolved_at is None]
+    if not down:
+        return format_lazy(_("{back} came back."), back=len(back))
+    names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in down]
+    shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
+    return format_lazy(_("{back} came back, {down} did not: {names}"), back=len(back), down=len(down), names=shown)

@@ -1,0 +1,164 @@
+"""A server's death on record: one incident for the operator, whose children are its numbers' own incidents.
+
+The numbers' incidents are opened and resolved by `ledger` like all others, and told to nobody. Here their clinics get one
+calm notice each, and everybody who was told hears once that it is over. Each function runs inside the caller's transaction
+and speaks only of the rows that this transaction won.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import structlog
+from django.db import connection
+from django.db.models import Exists, OuterRef
+
+from incidents import server_notices as notices
+from incidents.models import Incident, IncidentEvent
+from incidents.server_notices import ServerOutage
+from notifications import announce
+from notifications.announce import Notice
+from notifications.models import Notification
+from tenants.models import User
+
+log = structlog.get_logger(__name__)
+
+Kind, Event = IncidentEvent.Kind, Notification.Event
+
+
+def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, int]:
+    """Return each server's open incident by its id; where it has none, open one and tell the operators."""
+    down = {item.server_id: item for item in down}
+    if not down:
+        return {}
+    with connection.cursor() as cursor:
+        columns = [(item.tenant_id, item.server_id, item.cause, item.since, at) for item in down.values()]
+        cursor.execute(_OPEN, [list(column) for column in zip(*columns, strict=True)])
+        won = [(incident_id, down[server_id]) for incident_id, server_id in cursor.fetchall()]
+    IncidentEvent.objects.bulk_create(
+        IncidentEvent(tenant_id=item.tenant_id, incident_id=pk, kind=Kind.OPENED, at=at, cause=item.cause) for pk, item in won
+    )
+    told = _tell([(notices.server_down(pk, item, at=at), item.tenant_id) for pk, item in won], at=at)
+    Incident.objects.filter(pk__in=told).update(notified_at=at)
+    for pk, item in won:
+        log.info("server incident opened", incident=pk, server=item.server_id, cause=item.cause)
+    return dict(Incident.objects.open().filter(server__in=down).values_list("server_id", "pk"))
+
+
+def tell_clinics(*, fallen_before: datetime, at: datetime) -> int:
+    """Give each clinic of the servers that have been down since then its one calm notice; return how many were told.
+
+    The notice hangs on one of the clinic's own incidents: the server's may be nothing that it can see. Idempotent.
+    """
+    told_already = IncidentEvent.objects.filter(
+        kind=Kind.TOLD, event=Event.SERVER_DOWN, incident__parent=OuterRef("parent"), tenant=OuterRef("tenant")
+    )
+    untold = (
+        Incident.objects.open()
+        .filter(parent__resolved_at=None, parent__started_at__lte=fallen_before, channel__alerts_enabled=True)
+        .exclude(Exists(told_already))
+        .order_by("parent_id", "tenant_id", "started_at", "pk")
+        .distinct("parent_id", "tenant_id")
+        .select_related("parent", "tenant")
+    )
+    support_knows = User.objects.filter(is_saas_admin=True, is_active=True).exists()
+    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in untold]
+    return len(_tell(messages, at=at))
+
+
+def resolve_incidents(back: Mapping[int, datetime], *, at: datetime) -> int:
+    """Resolve the incidents of these servers, back since then; return how many there were.
+
+    Everybody who was told hears it once. A number that is still down leaves its server's incident: it is announced as its
+    own at its next reading.
+    """
+    if not back:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_RESOLVE, [list(back), list(back.values())])
+        won = dict(cursor.fetchall())
+    incidents = list(Incident.objects.filter(pk__in=won).select_related("server"))
+    IncidentEvent.objects.bulk_create(
+        IncidentEvent(tenant_id=incident.tenant_id, incident=incident, kind=Kind.RESOLVED, at=incident.resolved_at)
+        for incident in incidents
+    )
+    children = _children(won)
+    told = _told(incidents, children)
+    for incident in incidents:
+        of_it = children[incident.pk]
+        messages = [(notices.server_up(incident, of_it, at=at, told=told[incident.pk]), incident.tenant_id)]
+        for child in of_it:
+            if child.pk in told:
+                of_clinic = [one for one in of_it if one.tenant_id == child.tenant_id]
+                messages.append((notices.calm_again(incident, child, of_clinic, at=at, told=told[child.pk]), child.tenant_id))
+        _tell([message for message in messages if message[0].only], at=at)
+        log.info("server incident resolved", incident=incident.pk, server=incident.server_id)
+    Incident.objects.open().filter(parent__in=won).update(parent=None)
+    return len(won)
+
+
+def close_incidents(server_ids: Iterable[int], *, at: datetime) -> None:
+    """Resolve without a word the incidents of servers on which nothing is watched any more."""
+    for incident in Incident.objects.open().filter(server__in=list(server_ids)).order_by("pk"):
+        resolved_at = max(at, incident.started_at)
+        closed = Incident.objects.open().filter(pk=incident.pk)
+        if closed.update(resolved_at=resolved_at, resolution=Incident.Resolution.SWITCHED_OFF):
+            IncidentEvent.objects.create(tenant_id=incident.tenant_id, incident=incident, kind=Kind.RESOLVED, at=resolved_at)
+
+
+def _children(parents: Iterable[int]) -> dict[int, list[Incident]]:
+    children: dict[int, list[Incident]] = defaultdict(list)
+    found = Incident.objects.filter(parent__in=parents).select_related("channel", "tenant").order_by("started_at", "pk")
+    for child in found:
+        children[child.parent_id].append(child)
+    return children
+
+
+def _told(incidents: list[Incident], children: dict[int, list[Incident]]) -> dict[int, list[int]]:
+    """Who was told of a server's incident as such, and who of it by a calm notice: user ids by incident."""
+    ids = [incident.pk for incident in incidents] + [child.pk for some in children.values() for child in some]
+    lines = IncidentEvent.objects.filter(incident__in=ids, kind=Kind.TOLD, event__in=[Event.OPENED, Event.SERVER_DOWN])
+    told: dict[int, list[int]] = defaultdict(list)
+    servers = {incident.pk for incident in incidents}
+    for incident_id, event, user_ids in lines.values_list("incident_id", "event", "told"):
+        if (incident_id in servers) is (event == Event.OPENED):
+            told[incident_id] += user_ids
+    return told
+
+
+def _tell(messages: list[tuple[Notice, int | None]], *, at: datetime) -> list[int]:
+    """Announce, and put on the timelines who was told; return the incidents of which somebody was."""
+    told = announce.tell([notice for notice, _tenant in messages], at=at)
+    lines = [
+        IncidentEvent(
+            tenant_id=tenant_id,
+            incident_id=notice.incident_id,
+            kind=Kind.TOLD,
+            at=at,
+            event=notice.event,
+            told=told[notice.dedupe_key],
+        )
+        for notice, tenant_id in messages
+        if notice.dedupe_key in told
+    ]
+    IncidentEvent.objects.bulk_create(lines)
+    return [line.incident_id for line in lines]
+
+
+_OPEN = """
+insert into incidents_incident (tenant_id, server_id, kind, cause, started_at, opened_at, readings, resolution)
+select v.tenant_id, v.server_id, 'server_down', v.cause, v.since, greatest(v.at, v.since), '[]', ''
+from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    as v (tenant_id, server_id, cause, since, at)
+order by v.server_id
+on conflict (server_id) where resolved_at is null do nothing
+returning id, server_id
+"""
+
+_RESOLVE = """
+update incidents_incident i
+set resolved_at = greatest(v.at, i.started_at), resolution = 'recovered'
+from unnest(%s::bigint[], %s::timestamptz[]) as v (server_id, at)
+where i.server_id = v.server_id and i.resolved_at is null
+returning i.id, i.server_id
+"""
