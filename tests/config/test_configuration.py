@@ -10,7 +10,7 @@ def names(file, pattern):
     return set(re.findall(pattern, (ROOT / file).read_text(), re.MULTILINE))
 
 
-READ = names("config/settings.py", r'(?:env\.\w+|needed|whole|yes_or_no|postgresql)\(\s*"([A-Z_]+)"')
+READ = names("config/settings.py", r'(?:env\.\w+|needed|whole|yes_or_no|one_of|postgresql)\(\s*"([A-Z_]+)"')
 
 
 def test_the_settings_read_what_the_documentation_tells():

@@ -1,0 +1,311 @@
+"""What a single look cannot know: rules over a server's looks and a channel's history. No database, no clock."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from channels_app import verdicts
+from channels_app.verdicts import History, Host, Limits, ServerState, Witness, observe, settle
+from incidents.readings import Reading, Status
+from tests.support.readings import MINUTE, NOON, healthy, reading
+
+SECOND = timedelta(seconds=1)
+WELL = History(status=Status.OPEN, cause="connected", is_paired=True)
+ILL = History(status=Status.DISCONNECTED, cause="logged_out", is_paired=True)
+FRESH = ServerState()
+
+
+def failed(at=NOON, cause="server_unreachable", **fields) -> Reading:
+    return reading(cause, Status.ERROR, at, **fields)
+
+
+def after(*looks: tuple[Reading, History], server: ServerState = FRESH) -> ServerState:
+    return observe(server, looks)
+
+
+def verdict(seen: Reading, history: History = WELL, server: ServerState = FRESH, **facts) -> Reading:
+    return settle(seen, history, server, limits=Limits(), **facts)
+
+
+def three_failures(history: History = WELL) -> ServerState:
+    return after(*((failed(NOON + n * SECOND), history) for n in range(3)))
+
+
+# --- A server as a whole -------------------------------------------------------------------------------------------
+
+
+def is_dark(server: ServerState, *, others_are_healthy: bool = True) -> bool:
+    if not verdicts.may_be_dark(server):
+        return False
+    return verdicts.darken(server, "server_unreachable", others_are_healthy=others_are_healthy).is_dark
+
+
+def test_three_failed_looks_in_a_row_darken_a_server():
+    assert not is_dark(after((failed(), WELL), (failed(NOON + SECOND), WELL)))
+    assert is_dark(three_failures())
+
+
+def test_a_server_is_dark_since_its_first_failed_look():
+    dark = verdicts.darken(three_failures(), "server_error", others_are_healthy=False)
+
+    assert (dark.dark_since, dark.dark_cause) == (NOON, "server_error")
+
+
+def test_failures_of_numbers_that_were_ill_anyway_darken_nothing_while_others_are_well():
+    ill = three_failures(ILL)
+
+    assert not is_dark(ill, others_are_healthy=True)
+    assert is_dark(ill, others_are_healthy=False)
+
+
+def test_two_of_the_three_have_to_be_of_numbers_that_were_well():
+    one_well = after((failed(), WELL), (failed(NOON + SECOND), ILL), (failed(NOON + 2 * SECOND), ILL))
+    two_well = after((failed(), WELL), (failed(NOON + SECOND), WELL), (failed(NOON + 2 * SECOND), ILL))
+
+    assert not is_dark(one_well)
+    assert is_dark(two_well)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        healthy(NOON + 2 * SECOND),
+        reading("logged_out", Status.DISCONNECTED, NOON + 2 * SECOND),
+        reading("instance_missing", Status.ERROR, NOON + 2 * SECOND),
+        reading("unknown_state", Status.ERROR, NOON + 2 * SECOND),
+        reading("not_verifiable", Status.UNKNOWN, NOON + 2 * SECOND),
+    ],
+    ids=lambda seen: seen.cause,
+)
+def test_an_answer_of_any_kind_starts_the_count_anew(answer):
+    server = after((failed(), WELL), (failed(NOON + SECOND), WELL), (answer, WELL), (failed(NOON + 3 * SECOND), WELL))
+
+    assert server.failed_looks == 1
+    assert server.failing_since == NOON + 3 * SECOND
+
+
+@pytest.mark.parametrize("cause", ["server_unreachable", "server_error", "certificate", "wrong_address", "key_rejected"])
+def test_what_concerns_every_number_counts_against_the_server(cause):
+    assert after((failed(cause=cause), WELL)).failed_looks == 1
+
+
+@pytest.mark.parametrize("cause", ["instance_missing", "invalid_answer", "address_refused", "unknown_state"])
+def test_what_concerns_one_number_does_not(cause):
+    assert after((failed(cause=cause), WELL)).failed_looks == 0
+
+
+def test_a_token_of_the_numbers_own_that_is_refused_does_not_count_against_the_server():
+    server = after((failed(cause="key_rejected"), replace(WELL, has_own_token=True)))
+
+    assert (server.failed_looks, server.refused_since) == (0, NOON)
+
+
+def test_a_slow_failure_of_a_look_that_began_before_the_last_success_does_not_count():
+    server = after((healthy(NOON + SECOND), WELL))
+
+    assert after((failed(NOON), WELL), server=server).failed_looks == 0
+
+
+def test_looks_are_told_in_the_order_in_which_they_began():
+    looks = [(healthy(NOON + 5 * SECOND), WELL), *((failed(NOON + n * SECOND), WELL) for n in range(3))]
+
+    assert after(*looks).failed_looks == 0
+
+
+def test_nobody_learns_from_what_was_inferred():
+    server = three_failures()
+
+    assert after((verdicts.infer("server_unreachable", at=NOON + MINUTE), WELL), server=server) == server
+
+
+def test_one_success_ends_the_darkness():
+    dark = verdicts.darken(three_failures(), "server_unreachable", others_are_healthy=False)
+
+    back = after((healthy(NOON + MINUTE), ILL), server=dark)
+
+    assert not back.is_dark
+    assert back.back_at == NOON + MINUTE
+
+
+def test_the_latency_follows_slowly():
+    server = after((healthy(NOON, took_ms=100), WELL), (healthy(NOON + SECOND, took_ms=200), WELL))
+
+    assert server.latency_ms == pytest.approx(120)
+
+
+# --- Grace ---------------------------------------------------------------------------------------------------------
+
+
+def test_within_a_minute_after_a_server_is_back_nothing_counts_as_bad():
+    back = ServerState(back_at=NOON)
+    seen = verdict(reading("starting", Status.CONNECTING, NOON + 20 * SECOND), server=back)
+
+    assert (seen.status, seen.cause, seen.again_in) == (None, "server_back", 40 * SECOND)
+
+
+def test_what_is_healthy_in_that_minute_is_healthy():
+    assert verdict(healthy(NOON + SECOND), server=ServerState(back_at=NOON)).status is Status.OPEN
+
+
+def test_after_that_minute_what_is_down_is_down():
+    seen = verdict(reading("logged_out", at=NOON + MINUTE), server=ServerState(back_at=NOON))
+
+    assert seen.status is Status.DISCONNECTED
+
+
+# --- A storm of refused tokens -------------------------------------------------------------------------------------
+
+
+def test_a_server_that_refuses_every_token_has_an_error_of_its_own():
+    own_token = replace(WELL, has_own_token=True)
+    refused = failed(cause="key_rejected", code=401)
+
+    assert verdict(refused, own_token, is_storm=True).cause == "server_error"
+    assert verdict(refused, own_token, is_storm=False).cause == "key_rejected"
+    assert verdict(refused, WELL, is_storm=True).cause == "key_rejected"
+
+
+@pytest.mark.parametrize(
+    ("refused", "looked_at", "storm"), [(2, 2, True), (60, 60, True), (1, 1, False), (2, 3, False), (0, 0, False)]
+)
+def test_a_storm_is_all_of_two_or_more(refused, looked_at, storm):
+    assert verdicts.refuses_all(refused, looked_at) is storm
+
+
+# --- Our own network -----------------------------------------------------------------------------------------------
+
+GONE = Host(NOON - MINUTE, NOON, NOON)
+FAILS_FAR_AWAY = Host(NOON - MINUTE, NOON + SECOND, None)
+WAS_DOWN_BEFORE = Host(NOON - 60 * MINUTE, NOON - 60 * MINUTE, None)
+NOT_ASKED_SINCE = Host(NOON - SECOND, None, None)
+ANSWERS = Host(NOON + SECOND, None, None)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "since"),
+    [
+        pytest.param([GONE] * 3, NOON, id="three hosts"),
+        pytest.param([GONE] * 2, None, id="two are too few"),
+        pytest.param([GONE] * 3 + [NOT_ASKED_SINCE] * 5, NOON, id="others have not been asked since"),
+        pytest.param([GONE] * 3 + [ANSWERS], None, id="another answers"),
+        pytest.param([GONE] * 3 + [FAILS_FAR_AWAY], None, id="another fails further away"),
+        pytest.param([GONE] * 3 + [WAS_DOWN_BEFORE], NOON, id="another was down before"),
+        pytest.param([], None, id="nobody"),
+    ],
+)
+def test_without_a_witness_three_hosts_with_local_errors_alone_say_it(hosts, since):
+    assert verdicts.offline_since(hosts, None) == since
+
+
+def test_a_witness_that_answers_says_that_it_is_the_servers():
+    assert verdicts.offline_since([GONE] * 10, Witness(None)) is None
+
+
+def test_a_witness_that_fails_too_says_that_it_is_ours_unless_somebody_answers():
+    far = [FAILS_FAR_AWAY]
+
+    assert verdicts.offline_since(far, Witness(NOON)) == NOON
+    assert verdicts.offline_since([*far, ANSWERS], Witness(NOON)) is None
+
+
+def test_while_our_network_is_gone_a_failed_look_is_no_verdict():
+    assert verdict(failed(), is_offline=True).status is None
+    assert verdict(verdicts.infer("server_unreachable", at=NOON), is_offline=True).cause == "own_network"
+    assert verdict(healthy(), is_offline=True).status is Status.OPEN
+
+
+# --- A channel's own history ---------------------------------------------------------------------------------------
+
+STARTING = reading("starting", Status.CONNECTING, NOON, raw_state="absent")
+BETWEEN_TWO_STATES = replace(STARTING, raw_state="connecting")
+RECONNECTING = reading("reconnecting", Status.CONNECTING, NOON, raw_state="connecting")
+MISSING = reading("instance_missing", Status.ERROR, NOON, code=404)
+
+
+def since(length: timedelta, cause: str, **fields) -> History:
+    return History(cause=cause, cause_since=NOON - length, is_paired=True, **fields)
+
+
+@pytest.mark.parametrize(
+    ("seen", "history", "status", "cause"),
+    [
+        pytest.param(STARTING, WELL, "connecting", "starting", id="starting"),
+        pytest.param(STARTING, since(5 * MINUTE - SECOND, "starting"), "connecting", "starting", id="starting, nearly 5 min"),
+        pytest.param(STARTING, since(5 * MINUTE, "starting"), "error", "not_loaded", id="starting for 5 min"),
+        pytest.param(STARTING, since(SECOND, "not_loaded"), "error", "not_loaded", id="not loaded still"),
+        pytest.param(
+            STARTING, since(60 * MINUTE, "reconnecting"), "connecting", "starting", id="starting after something else"
+        ),
+        pytest.param(
+            BETWEEN_TWO_STATES, since(6 * MINUTE, "starting"), "connecting", "starting", id="between two states for 6 min"
+        ),
+        pytest.param(
+            BETWEEN_TWO_STATES, since(15 * MINUTE, "starting"), "connecting", "stuck_connecting", id="between two states for 15"
+        ),
+        pytest.param(RECONNECTING, WELL, "connecting", "reconnecting", id="reconnecting"),
+        pytest.param(RECONNECTING, since(14 * MINUTE, "reconnecting"), "connecting", "reconnecting", id="reconnecting for 14"),
+        pytest.param(
+            RECONNECTING, since(15 * MINUTE, "reconnecting"), "connecting", "stuck_connecting", id="reconnecting for 15 min"
+        ),
+        pytest.param(RECONNECTING, since(SECOND, "stuck_connecting"), "connecting", "stuck_connecting", id="stuck still"),
+        pytest.param(MISSING, WELL, "error", "server_error", id="the first 404"),
+        pytest.param(
+            MISSING, since(MINUTE, "server_error", code=404, cause_streak=1), "error", "server_error", id="the second 404"
+        ),
+        pytest.param(
+            MISSING, since(MINUTE, "server_error", code=404, cause_streak=2), "error", "instance_missing", id="the third 404"
+        ),
+        pytest.param(
+            MISSING, since(59 * SECOND, "server_error", code=404, cause_streak=9), "error", "server_error", id="404s too quick"
+        ),
+        pytest.param(
+            MISSING, since(9 * MINUTE, "server_error", code=500, cause_streak=9), "error", "server_error", id="404 after 500s"
+        ),
+        pytest.param(
+            MISSING,
+            since(9 * MINUTE, "server_error", code=404, cause_streak=9, is_listed=True),
+            "error",
+            "server_error",
+            id="404, but the list has it",
+        ),
+        pytest.param(MISSING, since(SECOND, "instance_missing", code=404), "error", "instance_missing", id="missing still"),
+        pytest.param(
+            reading("awaiting_scan", Status.QR_PENDING), WELL, "qr_pending", "logged_out", id="a QR on a number once paired"
+        ),
+        pytest.param(
+            reading("awaiting_scan", Status.QR_PENDING), History(), "qr_pending", "awaiting_scan", id="a QR on a new number"
+        ),
+        pytest.param(reading("qr_expired"), WELL, "disconnected", "logged_out", id="an expired QR on a number once paired"),
+        pytest.param(reading("never_paired"), WELL, "disconnected", "logged_out", id="made anew under the same name"),
+    ],
+)
+def test_a_reading_is_settled_by_its_history(seen, history, status, cause):
+    settled = verdict(seen, history)
+
+    assert (settled.status, settled.cause) == (status, cause)
+
+
+LAST_OPEN = replace(WELL, last_open_at=NOON - MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "cause"),
+    [
+        pytest.param(NOON - 24 * 60 * MINUTE, "reason_unknown", id="yesterday's"),
+        pytest.param(NOON - 30 * SECOND, "logged_out", id="fresh"),
+        pytest.param(NOON - 4 * MINUTE, "logged_out", id="by a clock that is late"),
+        pytest.param(None, "logged_out", id="without a date"),
+    ],
+)
+def test_a_reason_is_believed_where_it_is_newer_than_the_last_open_seen(ended_at, cause):
+    settled = verdict(reading("logged_out", code=401, ended_at=ended_at), LAST_OPEN)
+
+    assert settled.cause == cause
+    assert (settled.code is None) is (cause == "reason_unknown")
+
+
+def test_what_nobody_saw_stays_unseen():
+    unseen = reading("asked_to_wait", None)
+
+    assert verdict(unseen, since(60 * MINUTE, "starting")) == unseen
