@@ -1,0 +1,308 @@
+"""A server that dies with its clinics: one incident for the operator, one calm notice per clinic, no number forgotten."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from channels_app import due, invariants, upkeep, verdicts
+from channels_app.flush import Look, flush
+from channels_app.models import Channel, Pulse, Reachability, Watch
+from incidents.models import Incident
+from incidents.readings import Status
+from notifications.models import Notification
+from tests.support import people
+from tests.support.readings import healthy, reading
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+@pytest.fixture
+def start():
+    """Forty minutes ago: long enough for every threshold and every grace to lie in the past."""
+    return timezone.now() - 40 * MINUTE
+
+
+@pytest.fixture
+def server(db):
+    return people.server(name="evo-sp-01")
+
+
+@pytest.fixture
+def fleet(clinic, other_clinic, server, start):
+    """Three numbers of one clinic and one of another on the same server, all seen connected."""
+    numbers = [
+        people.channel(owner, server, name=name, heartbeat_threshold_minutes=1)
+        for owner, name in [(clinic, "Recepção"), (clinic, "Agenda"), (clinic, "Exames"), (other_clinic, "Central")]
+    ]
+    upkeep.keep_up()
+    see(healthy, start - MINUTE)
+    return numbers
+
+
+def see(make, at, only=None):
+    """Look at every number (or `only` these) and see what `make(at=…)` gives."""
+    watches = Watch.objects.all() if only is None else Watch.objects.filter(channel__in=only)
+    watches.update(next_look_at=timezone.now() - MINUTE, lease_until=None)
+    Watch.objects.exclude(channel__in=watches.values("pk")).update(next_look_at=timezone.now() + 5 * MINUTE)
+    orders = due.claim(100)
+    return flush(Look(order, make(at=at + n * timedelta(milliseconds=10))) for n, order in enumerate(orders))
+
+
+def dead(*, at):
+    return reading("server_unreachable", Status.ERROR, at, raw_state="timeout")
+
+
+def logged_out(*, at):
+    return reading("logged_out", Status.DISCONNECTED, at, raw_state="close", code=401)
+
+
+def inferred(*, at):
+    return verdicts.infer("server_unreachable", at=at)
+
+
+def die(start):
+    """The server answers nobody from `start` on, until every number has passed its threshold."""
+    see(dead, start)
+    for after in (10, 40, 70):
+        see(inferred, start + after * SECOND)
+
+
+def told(person):
+    return list(Notification.objects.filter(user=person).order_by("pk").values_list("event", "title"))
+
+
+def violations():
+    """What `verify_ledger` finds; asked here inside the test's own transaction."""
+    found = {}
+    with connection.cursor() as cursor:
+        for name, query in invariants.INVARIANTS.items():
+            cursor.execute(query, {"kept": invariants.NOTIFICATIONS_ARE_KEPT} if "%(kept)s" in query else None)
+            found[name] = cursor.fetchall()
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def server_incident():
+    return Incident.objects.get(server__isnull=False)
+
+
+def come_back(at, *, but=()):
+    see(healthy, at, only=[c for c in Channel.objects.all() if c not in but])
+    see(healthy, at + 10 * SECOND, only=[c for c in Channel.objects.all() if c not in but])
+
+
+def test_a_dead_server_opens_one_incident_with_its_numbers_as_children(fleet, server, start, operator):
+    die(start)
+
+    incident = server_incident()
+    assert (incident.kind, incident.cause, incident.started_at) == ("server_down", "server_unreachable", start)
+    assert set(incident.children.values_list("channel", flat=True)) == {number.pk for number in fleet}
+    assert Incident.objects.count() == 1 + len(fleet)
+    assert violations() == {}
+
+
+def test_the_operator_is_told_once_of_the_server_and_not_of_its_numbers(fleet, start, operator):
+    die(start)
+    see(inferred, start + 3 * MINUTE)
+
+    assert told(operator) == [("opened", "evo-sp-01: O servidor de mensagens está fora do ar")]
+    assert "4 " in Notification.objects.get().body
+    assert "2 " in Notification.objects.get().body
+
+
+def test_each_clinic_gets_one_calm_notice_when_its_time_has_come(fleet, start, admin, outsider, operator, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = 15
+    die(start)
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    calm = ("server_down", "O servidor de mensagens está fora do ar")
+    assert told(admin) == [calm]
+    assert told(outsider) == [calm]
+    assert "O suporte já foi avisado" in Notification.objects.get(user=admin).body
+    assert violations() == {}
+
+
+def test_a_server_that_is_down_for_less_than_that_is_nobodys_worry_yet(fleet, admin, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = 15
+    die(timezone.now() - 5 * MINUTE)
+    upkeep.keep_up()
+
+    assert told(admin) == []
+
+
+def test_clinics_can_be_told_on_their_pages_only(fleet, start, admin, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = None
+    die(start)
+    upkeep.keep_up()
+
+    assert told(admin) == []
+
+
+def test_a_clinic_that_switched_its_alerts_off_is_not_told(fleet, start, admin):
+    Channel.objects.filter(tenant=admin.memberships.get().tenant).update(alerts_enabled=False)
+    die(start)
+    upkeep.keep_up()
+
+    assert told(admin) == []
+
+
+def test_when_the_server_is_back_everybody_who_was_told_hears_it_once(fleet, start, admin, operator):
+    die(start)
+    upkeep.keep_up()
+    come_back(start + 20 * MINUTE)
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    incident = server_incident()
+    assert (incident.resolved_at, incident.resolution) == (start + 20 * MINUTE, "recovered")
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+    assert [event for event, _title in told(operator)] == ["opened", "resolved"]
+    assert Incident.objects.open().count() == 0
+    assert "4 voltaram." in Notification.objects.get(user=operator, event="resolved").body
+    assert violations() == {}
+
+
+def test_a_number_that_is_still_down_leaves_the_server_and_is_announced_as_its_own(fleet, start, admin, operator):
+    lost = fleet[1]
+    die(start)
+    upkeep.keep_up()
+    back = start + 20 * MINUTE
+    come_back(back, but=[lost])
+    for after in (10, 70, 80):  # the first lies in the grace
+        see(logged_out, back + after * SECOND, only=[lost])
+    upkeep.keep_up()
+
+    assert "3 voltaram, 1 não: Clínica Aurora · Agenda" in Notification.objects.get(user=operator, event="resolved").body
+    assert Incident.objects.get(channel=lost).parent is None
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+
+    see(logged_out, back + 3 * MINUTE, only=[lost])
+    assert told(admin)[-1] == ("opened", "Agenda: O sistema foi desconectado deste WhatsApp")
+    assert violations() == {}
+
+
+def test_the_servers_incident_waits_until_each_number_has_been_looked_at_again(fleet, start, operator):
+    die(start)
+    come_back(start + 20 * MINUTE, but=[fleet[1]])
+    Reachability.objects.update(back_at=timezone.now() - 2 * MINUTE)
+    upkeep.keep_up()
+    assert server_incident().resolved_at is None
+
+    Reachability.objects.update(back_at=timezone.now() - 11 * MINUTE)
+    upkeep.keep_up()
+    assert server_incident().resolved_at is not None
+
+
+def test_what_is_back_is_looked_at_at_once(fleet, start):
+    die(start)
+    see(healthy, start + 20 * MINUTE, only=fleet[:1])
+    Watch.objects.update(next_look_at=timezone.now() + 5 * MINUTE)
+
+    upkeep.keep_up()
+
+    assert {order.channel_id for order in due.claim(100)} == {number.pk for number in fleet[1:]}
+
+
+def test_what_was_inferred_of_a_server_that_is_back_meanwhile_is_dropped(fleet, start):
+    see(dead, start)
+    see(healthy, start + MINUTE, only=fleet[:1])
+
+    counts = see(inferred, start + 2 * MINUTE, only=fleet[1:])
+
+    assert counts["dropped"] == 3
+    assert Watch.objects.filter(last_verdict_at__gte=start + 2 * MINUTE).count() == 0
+
+
+def test_a_number_that_fell_before_its_server_keeps_its_own_incident(fleet, start, admin, operator):
+    lost = fleet[0]
+    for after in (0, 10, 70):
+        see(logged_out, start + after * SECOND, only=[lost])
+    see(dead, start + 2 * MINUTE)
+    see(inferred, start + 3 * MINUTE)
+
+    assert Incident.objects.get(channel=lost).parent is None
+    assert [event for event, _title in told(admin)] == ["opened"]
+
+
+def test_a_server_that_nobody_uses_any_more_closes_without_a_word(fleet, start, operator):
+    die(start)
+    Channel.objects.update(is_active=False)
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    assert (server_incident().resolution, Reachability.objects.get().dark_since) == ("switched_off", None)
+    assert [event for event, _title in told(operator)] == ["opened"]
+    assert violations() == {}
+
+
+def test_a_clinics_own_server_is_on_record_under_its_name(clinic, start, operator):
+    own = people.server(clinic)
+    for name in ("Recepção", "Agenda"):
+        people.channel(clinic, own, name=name, heartbeat_threshold_minutes=1)
+    upkeep.keep_up()
+    see(healthy, start - MINUTE)
+    see(dead, start)
+    see(dead, start + 10 * SECOND)
+    see(inferred, start + 75 * SECOND)
+
+    assert server_incident().tenant == clinic
+    assert violations() == {}
+
+
+# --- A storm of refused tokens, and our own network ----------------------------------------------------------------
+
+
+def test_tokens_that_are_all_refused_are_one_dead_server(fleet, start, operator):
+    Channel.objects.update(own_token="a-token")
+    see(healthy, start - 30 * SECOND)
+    for after in (0, 10, 70):
+        see(lambda *, at: reading("key_rejected", Status.ERROR, at, code=401), start + after * SECOND)
+
+    assert set(Watch.objects.values_list("cause", flat=True)) == {"server_error"}
+    assert server_incident().cause == "server_error"
+    assert len(told(operator)) == 1
+
+
+def test_one_token_of_several_that_is_refused_is_that_numbers_matter(fleet, start):
+    Channel.objects.update(own_token="a-token")
+    see(healthy, start - 30 * SECOND)
+    see(lambda *, at: reading("key_rejected", Status.ERROR, at, code=401), start, only=fleet[:1])
+    see(healthy, start + SECOND, only=fleet[1:])
+    see(lambda *, at: reading("key_rejected", Status.ERROR, at, code=401), start + 10 * SECOND, only=fleet[:1])
+
+    assert Watch.objects.get(channel=fleet[0]).cause == "key_rejected"
+
+
+@pytest.fixture
+def far_apart(clinic, start):
+    """A number on each of three servers."""
+    numbers = [people.channel(clinic, people.server(), heartbeat_threshold_minutes=1) for _ in range(3)]
+    upkeep.keep_up()
+    see(healthy, start - MINUTE)
+    return numbers
+
+
+def no_route(*, at):
+    return reading("server_unreachable", Status.ERROR, at, raw_state="no route")
+
+
+def test_when_our_own_network_is_gone_no_clinic_is_told_and_the_operator_once(far_apart, start, admin, operator):
+    for after in (0, 10, 70, 130):
+        see(no_route, start + after * SECOND)
+
+    assert Incident.objects.count() == 0
+    assert told(admin) == []
+    assert told(operator) == [("warning", "A rede do próprio Vigia caiu")]
+    assert Pulse.objects.get().offline_since == start
+    assert set(Watch.objects.values_list("connection_status", flat=True)) == {"open"}
+
+
+def test_one_answer_brings_our_network_back(far_apart, start, operator):
+    see(no_route, start)
+    see(healthy, start + MINUTE, only=far_apart[:1])
+
+    assert Pulse.objects.get().offline_since is None
+    see(no_route, start + 2 * MINUTE, only=far_apart[1:])
+    assert Watch.objects.get(channel=far_apart[1]).connection_status == "error"
