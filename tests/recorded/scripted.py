@@ -1,7 +1,6 @@
 """A server that says over real HTTP what a line of `situations` says, and nothing else."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 from tests.recorded.facts import COMMANDED, REMOVED, TIMEOUT, Row, Said
+from tests.support.raw_server import refusing_url
 
 
 @contextmanager
 def scripted(said: Said, row: Row | None, *, name: str) -> Iterator[str]:
     """Yield the base URL of a server that answers so for the instance `name`."""
     if said.http is None and said.word != TIMEOUT:
-        yield f"http://127.0.0.1:{_refusing_port()}"
+        yield refusing_url()
         return
     over = threading.Event()
 
@@ -97,9 +97,3 @@ def _error(status: int, begins: str, name: str) -> tuple[str, bytes]:
 
 def _json(content: object) -> tuple[str, bytes]:
     return "application/json; charset=utf-8", json.dumps(content).encode()
-
-
-def _refusing_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return unused.getsockname()[1]

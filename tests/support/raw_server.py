@@ -104,3 +104,10 @@ def _serve(sock: socket.socket, server: RawServer, number: int, script: Callable
             sock = tls.wrap_socket(sock, server_side=True)
         script(Visit(sock, server, number))
     sock.close()
+
+
+def refusing_url() -> str:
+    """An address of this machine at which nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}"

@@ -1,0 +1,59 @@
+"""An independent witness: an address that has nothing to do with any server. Where it fails too, the fault is our network's.
+
+Asked while some server is failing, at most once a tick, by whoever claims it; `verdicts.offline_since` says what it means.
+"""
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from core import http
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 3.0  # for each address
+
+
+def refresh() -> None:
+    """Ask the witness if it is time to, and write down what it said. Never raises for what the network does."""
+    if settings.WITNESS_URLS and _claim():
+        answered = any(map(_answers, settings.WITNESS_URLS))
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE, [answered])
+        if not answered:
+            log.warning("the witness does not answer either")
+
+
+def _claim() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [settings.HEARTBEAT_TICK_SECONDS])
+        return bool(cursor.rowcount)
+
+
+def _answers(url: str) -> bool:
+    """Any answer will do: whoever sends a 500 has been reached."""
+    try:
+        http.get(url, headers={}, seconds=SECONDS, operator_owned=True)
+    except (http.BadAnswer, http.TooLarge):
+        return True
+    except (http.Failure, http.AddressRefused):
+        return False
+    return True
+
+
+_CLAIM = """
+update channels_app_pulse
+set witness_at = statement_timestamp()
+where (witness_at is null or witness_at < statement_timestamp() - %s * interval '1 second')
+    and exists (select from channels_app_reachability where failing_since is not null)
+"""
+
+# A failure of old that a server has answered since is another one.
+_WRITE = """
+update channels_app_pulse p
+set witness_failing_since = case
+    when %s then null
+    when exists (select from channels_app_reachability r where r.last_success_at >= p.witness_failing_since) then p.witness_at
+    else coalesce(p.witness_failing_since, p.witness_at)
+end
+"""
