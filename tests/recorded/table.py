@@ -18,6 +18,7 @@ BEGIN, END = "<!-- table: python -m tests.recorded.table -->", "<!-- end of tabl
 HEAD = "| recording | situation | `connectionState` | row of `fetchInstances` | at first | where it lasts | who acts |"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LONG = timedelta(minutes=20)
+QUOTES = ' `"'  # that stand where the beginning of an error's message ends
 ACTS = {Acts.CLINIC: "the clinic", Acts.OPERATOR: "the operator", Acts.OWNER: "the server's owner", Acts.TIME: "time"}
 
 
@@ -75,7 +76,7 @@ def _answer(http: int | None, word: str | None) -> str:
         return str(word)
     if http == 200:
         return f"`{word}`" if word else "no state"
-    return f"{http}, “{str(word).rstrip(' `"')} …”"
+    return f"{http}, “{(word or '').rstrip(QUOTES)} …”"
 
 
 def _row(row: Row) -> str:
