@@ -5,7 +5,7 @@ Times are the database's. A claim is a lease: a worker that dies loses it, and t
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from incidents.readings import Status
 from tenants import scope
 from tenants.models import Membership, User
 
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 FAR_AHEAD = timedelta(minutes=15)  # nothing is planned further ahead than this: beyond it, a clock went back
 
 
@@ -57,18 +58,49 @@ class Order:
         return replace(self.target, ask_reason=is_past_threshold(self.state, at, self.policy))
 
 
-def claim(limit: int) -> list[Order]:
-    """Claim up to `limit` channels that are due, last time's failures first. One statement, committed at once."""
+def claim(limit: int, *, full_servers: Iterable[int] = ()) -> list[Order]:
+    """Claim up to `limit` channels that are due; one statement, committed at once.
+
+    Last time's failures come first, but take no more than half of it while others are due. Left out are the servers that
+    can take no more looks now, and channels that are looked at alone.
+    """
+    return _claimed(_CLAIM, limit, full_servers)
+
+
+def claim_alone() -> Order | None:
+    """Claim one channel whose last look ended with its process: nothing else should be under way beside it.
+
+    Who was struck least comes first: the one that kills its process each time is soon the last.
+    """
+    orders = _claimed(_CLAIM_ALONE, 1)
+    return orders[0] if orders else None
+
+
+def _claimed(statement: str, limit: int, full_servers: Iterable[int] = ()) -> list[Order]:
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"limit": limit, "lease": lease(), "far": FAR_AHEAD})
+        cursor.execute(statement, {"limit": limit, "lease": lease(), "far": FAR_AHEAD, "full": list(full_servers)})
         rows = cursor.fetchall()
     return [_order(*row, clock.anchor(row[-1])) for row in rows]
 
 
-def seconds_until_next() -> float | None:
-    """Return in how many seconds the next look falls due (0 or less: now); None where nothing is planned."""
+def somebody_waits_alone() -> bool:
+    """Say whether `claim_alone` would find one."""
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT)
+        cursor.execute(_WAITS_ALONE, {"far": FAR_AHEAD})
+        return cursor.fetchone()[0]
+
+
+def channels_by_server() -> dict[int, int]:
+    """Count the watched channels of each server."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANNELS_BY_SERVER)
+        return dict(cursor.fetchall())
+
+
+def seconds_until_next(*, full_servers: Iterable[int] = ()) -> float | None:
+    """Return in how many seconds there is something to claim again (0 or less: now); None where nothing is planned."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, {"full": list(full_servers)})
         (seconds,) = cursor.fetchone()
     return None if seconds is None else float(seconds)
 
@@ -99,8 +131,22 @@ def request_each(channels: Iterable[Channel], *, by: User) -> None:
         _make_due(channel.pk for channel in channels)
 
 
+def in_phase(channel_id: int, at: datetime, interval: timedelta) -> datetime:
+    """Return when a channel that was looked at now, and is well, is looked at next: within one interval, at its own phase.
+
+    Each has its moment within the interval, by its id, so that a look at everything does not tie the fleet together: half
+    of it is back in step after one look, the rest, for which that moment comes too soon, after two. Looks follow each
+    other by half an interval at least.
+    """
+    phase = interval * ((channel_id * 2654435761) % 2**32 / 2**32)  # Knuth's multiplier scatters neighbours
+    ahead = (EPOCH + phase - at) % interval
+    if ahead >= interval / 2:
+        return at + ahead
+    return at + (ahead + interval) / 2 if ahead else at + interval
+
+
 def release(claims: Iterable[tuple[int, int]]) -> None:
-    """Give (channel, look number) pairs back without a result: they are due again at once."""
+    """Give (channel, look number) pairs back without a result: they are due again at once, and it is no strike."""
     claims = list(claims)
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, [[channel for channel, _ in claims], [look_no for _, look_no in claims]])
@@ -176,23 +222,30 @@ WATCHED = "c.provider = 'evolution_api' and c.is_active and c.archived_at is nul
 # A channel that has moved is looked at only after upkeep has forgotten what was known of the instance it left.
 _NOT_MOVED = "(w.seen_server is null or (w.seen_server, w.seen_instance) = (c.server_id, c.instance_name))"
 
+# A look that ended with its process left its lease to lapse. A channel that was struck is looked at alone: it may be the
+# one that kills, and none of the others is to lose a second look to it. But those that were in error wait for their
+# deadline, and one after the other they would keep everybody waiting: they are given a second chance in company.
+_STRIKES = "w.strikes + (w.lease_until is not null and w.lease_until <= statement_timestamp())::int"
+_ALONE = f"({_STRIKES} >= 2 or {_STRIKES} = 1 and w.connection_status <> 'error')"
+_MOST_STRIKES = 100  # counted
+
+_FROM_WATCHED = f"""
+from channels_app_watch w
+join channels_app_channel c on c.id = w.channel_id
+join tenants_tenant t on t.id = c.tenant_id
+where {WATCHED} and {_NOT_MOVED}
+"""
+_DUE = """
+(w.next_look_at <= statement_timestamp() or w.next_look_at > statement_timestamp() + %(far)s)
+and (w.lease_until is null or w.lease_until <= statement_timestamp() or w.lease_until > statement_timestamp() + %(far)s)
+"""
+_NOT_FULL = "not c.server_id = any(%(full)s::bigint[])"
+
 # MATERIALIZED: as a plain sub-select, another plan ran it again per row and claimed 5 for LIMIT 3 (PostgreSQL 18, run).
-# The scatter by hash interleaves the servers where many channels are due at the same moment.
-_CLAIM = f"""
-with due as materialized (
-    select w.channel_id
-    from channels_app_watch w
-    join channels_app_channel c on c.id = w.channel_id
-    join tenants_tenant t on t.id = c.tenant_id
-    where {WATCHED} and {_NOT_MOVED}
-        and (w.next_look_at <= statement_timestamp() or w.next_look_at > statement_timestamp() + %(far)s)
-        and (w.lease_until is null or w.lease_until <= statement_timestamp() or w.lease_until > statement_timestamp() + %(far)s)
-    order by w.connection_status = 'error' desc, w.next_look_at, hashint8(w.channel_id)
-    limit %(limit)s
-    for no key update of w skip locked
-)
+_CLAIM_DUE = f"""
 update channels_app_watch w
-set lease_until = statement_timestamp() + %(lease)s, look_no = w.look_no + 1, look_started_at = statement_timestamp()
+set lease_until = statement_timestamp() + %(lease)s, look_no = w.look_no + 1, look_started_at = statement_timestamp(),
+    strikes = least({_STRIKES}, {_MOST_STRIKES})
 from due, channels_app_channel c, channels_app_server s
 where w.channel_id = due.channel_id and c.id = due.channel_id and s.id = c.server_id
 returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
@@ -201,13 +254,46 @@ returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
     w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak, w.look_started_at
 """  # noqa: S608 (our own constants)
 
+# Failures and others are counted apart and taken in turns, so that neither crowds the other out. The scatter by hash
+# interleaves the servers where many channels are due at the same moment. Ranked are some more than are wanted: those
+# that others claim at this moment are skipped. What was ranked is asked again under the lock: it may be claimed by now.
+_CLAIM = f"""
+with ranked as materialized (
+    select * from (
+        select w.channel_id, w.connection_status = 'error' as failed, row_number() over (
+            partition by w.connection_status = 'error' order by w.next_look_at, hashint8(w.channel_id)) as place
+        {_FROM_WATCHED} and {_DUE} and {_NOT_FULL} and not {_ALONE}
+    ) candidate
+    where place <= 2 * %(limit)s + 512
+), due as materialized (
+    select w.channel_id
+    from ranked join channels_app_watch w using (channel_id)
+    where {_DUE}
+    order by ranked.place, ranked.failed desc
+    limit %(limit)s
+    for no key update of w skip locked
+)
+{_CLAIM_DUE}
+"""  # noqa: S608
+
+_CLAIM_ALONE = f"""
+with due as materialized (
+    select w.channel_id {_FROM_WATCHED} and {_DUE} and {_ALONE}
+    order by {_STRIKES}, w.connection_status = 'error', w.next_look_at
+    limit %(limit)s
+    for no key update of w skip locked
+)
+{_CLAIM_DUE}
+"""
+
 _NEXT = f"""
 select extract(epoch from min(greatest(w.next_look_at, w.lease_until)) - statement_timestamp())
-from channels_app_watch w
-join channels_app_channel c on c.id = w.channel_id
-join tenants_tenant t on t.id = c.tenant_id
-where {WATCHED} and {_NOT_MOVED}
+{_FROM_WATCHED} and {_NOT_FULL} and not {_ALONE}
 """  # noqa: S608
+
+_WAITS_ALONE = f"select exists (select {_FROM_WATCHED} and {_DUE} and {_ALONE})"
+
+_CHANNELS_BY_SERVER = f"select c.server_id, count(*) {_FROM_WATCHED} group by c.server_id"
 
 _REQUEST = """
 update channels_app_watch
@@ -217,13 +303,14 @@ where channel_id in (
 """
 
 _POSTPONE = """
-update channels_app_watch set lease_until = null, next_look_at = statement_timestamp() + %s
+update channels_app_watch set lease_until = null, strikes = 0, next_look_at = statement_timestamp() + %s
 where channel_id = %s and look_no = %s
 """
 
+# It keeps its turn, and no sweep takes it for looked at.
 _RELEASE = """
 update channels_app_watch w
-set lease_until = null, next_look_at = statement_timestamp()
+set lease_until = null, look_started_at = null, next_look_at = least(w.next_look_at, statement_timestamp())
 from unnest(%s::bigint[], %s::bigint[]) as v (channel_id, look_no)
 where w.channel_id = v.channel_id and w.look_no = v.look_no
 """
