@@ -3,6 +3,7 @@
 Times are the database's. A claim is a lease: a worker that dies loses it, and the channel is due again.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,11 @@ def lease() -> timedelta:
     return timedelta(seconds=2 * settings.HEARTBEAT_TIMEOUT_SECONDS + 10)
 
 
+def _fresh() -> timedelta:
+    """How old a server's list may be and still say why a number is down."""
+    return timedelta(seconds=2 * settings.HEARTBEAT_TICK_SECONDS + 30)
+
+
 def policy(threshold_minutes: int) -> Policy:
     """The settings as lifecycle wants them."""
     return _policy(
@@ -52,6 +58,7 @@ class Order:
     state: WatchState  # without incident_open, which only the flush needs
     policy: Policy
     anchor: clock.Anchor  # the claim's instant by the database's clock
+    has_list: bool = False  # the server can be asked for all its numbers at once
 
     def target_at(self, at: datetime) -> Target:
         """The target of a look that starts at this moment: where an incident opens or stands, the reason is asked anew."""
@@ -195,7 +202,10 @@ def _order(  # in the order of _CLAIM's columns
     first_unhealthy_at: datetime | None,
     bad_seconds: float,
     good_streak: int,
-    _claimed_at: datetime,
+    listed: str | None,
+    listed_at: datetime | None,
+    has_list: bool,
+    claimed_at: datetime,
     anchor: clock.Anchor,
 ) -> Order:
     known = Known(raw_state=raw_state, status=Status(status), cause=cause, code=code, integration=integration)
@@ -210,7 +220,10 @@ def _order(  # in the order of _CLAIM's columns
             instance_name=instance_name,
             operator_owned=operator_owned,
             known=known if last_verdict_at else None,
+            row=json.loads(listed) if listed else None,
+            row_is_fresh=listed_at is not None and listed_at >= claimed_at - _fresh(),
         ),
+        has_list=has_list,
         state=WatchState(run=run, is_paired=is_paired, last_verdict_at=last_verdict_at),
         policy=policy(threshold_minutes),
         anchor=anchor,
@@ -246,12 +259,16 @@ _CLAIM_DUE = f"""
 update channels_app_watch w
 set lease_until = statement_timestamp() + %(lease)s, look_no = w.look_no + 1, look_started_at = statement_timestamp(),
     strikes = least({_STRIKES}, {_MOST_STRIKES})
-from due, channels_app_channel c, channels_app_server s
-where w.channel_id = due.channel_id and c.id = due.channel_id and s.id = c.server_id
+from due
+    join channels_app_channel c on c.id = due.channel_id
+    join channels_app_server s on s.id = c.server_id
+    left join channels_app_reachability r on r.server_id = s.id
+where w.channel_id = due.channel_id
 returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
     coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.heartbeat_threshold_minutes,
     w.connection_status, w.cause, w.raw_state, w.code, w.integration, w.paired_at is not null,
-    w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak, w.look_started_at
+    w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak,
+    w.listed::text, w.listed_at, s.api_key <> '' and not coalesce(r.is_legacy, false), w.look_started_at
 """  # noqa: S608 (our own constants)
 
 # Failures and others are counted apart and taken in turns, so that neither crowds the other out. The scatter by hash

@@ -8,6 +8,7 @@ At its end, with nothing else under way, come the channels whose last look ended
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -18,6 +19,7 @@ from channels_app import bell, due, leaving, upkeep
 from channels_app.due import Order
 from channels_app.flush import Look, flush
 from channels_app.gateways import evolution
+from channels_app.reasons import Reasons
 from channels_app.shares import HELD_SECONDS, Shares
 
 log = structlog.get_logger(__name__)
@@ -46,10 +48,12 @@ def look_at_what_is_due() -> None:
         pool.shutdown(wait=not leaving.is_asked())
 
 
-def look(order: Order) -> Look:
-    """Look once. Never raises; touches no database."""
+def look(order: Order, reasons: Reasons | None = None) -> Look:
+    """Look once. Never raises; touches no database. `reasons` says whether this look may ask for one."""
     at = order.anchor.now()
     target = order.target_at(at)
+    if reasons and order.has_list:
+        target = replace(target, may_ask=partial(reasons.may_ask, order.server_id))
     return Look(order, evolution.look(target, at=at, seconds=settings.HEARTBEAT_TIMEOUT_SECONDS))
 
 
@@ -57,6 +61,7 @@ class _Loop:
     def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
         self.pool, self.threads = pool, threads
         self.shares = Shares()
+        self.reasons = Reasons(settings.HEARTBEAT_TICK_SECONDS)
         self.results: SimpleQueue[tuple[Order, Future[Look]]] = SimpleQueue()
         self.waiting: list[Look] = []
         self.in_flight: dict[tuple[int, int], Order] = {}
@@ -70,6 +75,7 @@ class _Loop:
     def run(self) -> None:
         while self._goes_on():
             self._collect()
+            self._run_errands()
             self._flush()
         self._look_at_those_alone()
 
@@ -125,7 +131,7 @@ class _Loop:
     def _start(self) -> None:
         for order in self.shares.start(self.threads - len(self.in_flight)):
             self.in_flight[order.channel_id, order.look_no] = order
-            self.pool.submit(look, order).add_done_callback(partial(self._ended, order))
+            self.pool.submit(look, order, self.reasons).add_done_callback(partial(self._ended, order))
 
     def _ended(self, order: Order, future: "Future[Look]") -> None:  # in the thread that looked
         self.results.put((order, future))
@@ -180,6 +186,10 @@ class _Loop:
         if not self.waiting:
             self.flush_at = time.monotonic() + FLUSH_EVERY
         self.waiting.append(ended.result())
+
+    def _run_errands(self) -> None:
+        if servers := self.reasons.lists_wanted():
+            bell.ask_for_lists(servers)
 
     def _flush(self) -> None:
         is_time = len(self.waiting) >= FLUSH_AT or time.monotonic() >= self.flush_at or not self.in_flight

@@ -39,6 +39,7 @@ class Reading:
     wait: timedelta | None = None  # how long the server asked us to stay away
     integration: str = ""  # empty where it was not asked
     owner_jid: str = ""  # empty where it was not asked, or nobody ever paired
+    ended_at: datetime | None = None  # when the connection ended, as the server remembers it; by its clock
 
     @property
     def health(self) -> Health:

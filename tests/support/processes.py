@@ -44,6 +44,7 @@ QUICK = {
     "HEARTBEAT_MINUTE_SECONDS": str(MINUTE),
 }
 WORKER = "celery -A config worker -Q watch -c 2 --without-gossip --without-mingle"  # as in production
+ERRANDS = "celery -A config worker -Q errands -c 1 -n errands@%h --without-gossip --without-mingle"
 BEAT = "celery -A config beat --max-interval 1"
 WEB = "gunicorn config.wsgi --worker-class gthread --threads 2 --workers 1 --no-control-socket"
 
@@ -156,6 +157,9 @@ class Processes:
     def worker(self, *, app: str = "config", **settings: object) -> Process:
         """`app`: whose application it is; a test's own launcher may stand around ours."""
         return self._start_ours("worker", WORKER.replace("-A config", f"-A {app}"), settings)
+
+    def errands(self, **settings: object) -> Process:
+        return self._start_ours("errands", ERRANDS, settings)
 
     def beat(self, **settings: object) -> Process:
         return self._start_ours("beat", BEAT, settings)
