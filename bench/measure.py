@@ -10,7 +10,7 @@ from django.db import connection
 class Cpu:
     """CPU seconds since the start of each. Two of them subtract."""
 
-    watch: float  # the worker's processes, all threads
+    watch: float  # the workers' processes, all threads
     loops: float  # of it their main threads: claim, judge, write; the others look
     postgres: float
     servers: float
@@ -21,14 +21,14 @@ class Cpu:
 
 
 class Meter:
-    def __init__(self, *, worker: int, servers: int) -> None:
-        self.worker, self.servers = psutil.Process(worker), psutil.Process(servers)
+    def __init__(self, *, worker: int, errands: int, servers: int) -> None:
+        self.worker, self.errands, self.servers = psutil.Process(worker), psutil.Process(errands), psutil.Process(servers)
         self.postgres = psutil.Process(_backend()).parent()
 
     def read(self) -> Cpu:
         machine = psutil.cpu_times()
         return Cpu(
-            watch=_of_tree(self.worker),
+            watch=_of_tree(self.worker) + _of_tree(self.errands),
             loops=sum(_of_main_thread(process) for process in [self.worker, *self.worker.children()]),
             postgres=_of_tree(self.postgres),
             servers=_of_tree(self.servers),
@@ -36,8 +36,9 @@ class Meter:
         )
 
     def watch_megabytes(self) -> float:
-        """Memory of the worker's processes; what they share counts once."""
-        return sum(process.memory_full_info().pss for process in [self.worker, *self.worker.children()]) / 1e6
+        """Memory of the workers' processes; what they share counts once."""
+        of_each = [self.worker, *self.worker.children(), self.errands, *self.errands.children()]
+        return sum(process.memory_full_info().pss for process in of_each) / 1e6
 
 
 def _of_tree(root: psutil.Process) -> float:

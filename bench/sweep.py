@@ -94,9 +94,13 @@ def measure(given: argparse.Namespace, log: Path) -> tuple[str, list[str]]:
     mistakes: list[str] = []
     with running("bench/server.py", given.channels, given.servers, stdout=subprocess.PIPE) as servers:
         fleet.make(fleet_plan, {int(n): url for n, url in json.loads(servers.stdout.readline()).items()})
-        with log.open("wb") as lines, running(*worker(given.processes), stdout=lines, stderr=lines) as celery:
-            wait_until(lambda: b" ready." in log.read_bytes(), log)
-            meter = Meter(worker=celery.pid, servers=servers.pid)
+        with (
+            log.open("wb") as lines,
+            running(*worker("watch", given.processes), stdout=lines, stderr=lines) as celery,
+            running(*worker("errands", 1), stdout=lines, stderr=lines) as errands,
+        ):
+            wait_until(lambda: log.read_bytes().count(b" ready.") == 2, log)
+            meter = Meter(worker=celery.pid, errands=errands.pid, servers=servers.pid)
             for repeat in range(given.repeats):
                 fleet.forget_what_is_known()
                 for name, incidents in (("nothing known", 0), ("incidents open", failing), ("steady", failing)):
@@ -148,8 +152,9 @@ def figures(wall: float, looks: int, spent, *, watch: float | None = None, failu
     )
 
 
-def worker(processes: int) -> list[object]:
-    return ["-m", "celery", "-A", "config", "worker", "-Q", "watch", "-c", processes, "--without-gossip", "--without-mingle"]
+def worker(queue: str, processes: int) -> list[object]:
+    of_its_own = ["-n", f"{queue}@%h", "--without-gossip", "--without-mingle"]
+    return ["-m", "celery", "-A", "config", "worker", "-Q", queue, "-c", processes, *of_its_own]
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
 """The doorbell of the watch: it says "something is due", never what. What is due lives in PostgreSQL.
 
-A ring that is lost costs at most one tick: beat rings again.
+A ring that is lost costs at most one tick: beat rings again. So does an errand's: whoever wants the list asks again.
 """
+
+from collections.abc import Iterable
 
 import structlog
 from celery import current_app
@@ -11,6 +13,9 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "watch"
 RING = "channels_app.tasks.ring"
+ERRANDS = "errands"  # what may take its time, in one process
+LIST = "channels_app.tasks.list_server"
+WITNESS = "channels_app.tasks.ask_witness"
 
 
 def ring() -> None:
@@ -19,6 +24,27 @@ def ring() -> None:
         current_app.send_task(RING, queue=QUEUE, retry=False)
     except OperationalError as error:
         log.warning("the broker did not take a ring; beat's next one will do", error=type(error).__name__)
+
+
+def ask_for_lists(server_ids: Iterable[int]) -> None:
+    """Have each server's own list asked for. Never raises either, and waits for a broker that is away but once."""
+    for server_id in server_ids:
+        if not _send(LIST, server_id):
+            return
+
+
+def ask_the_witness() -> None:
+    """Have the independent witness asked whether our own network is there. Never raises either."""
+    _send(WITNESS)
+
+
+def _send(errand: str, *arguments: int) -> bool:
+    try:
+        current_app.send_task(errand, args=arguments, queue=ERRANDS, retry=False)
+    except OperationalError as error:
+        log.warning("the broker did not take an errand; who needs it asks again", error=type(error).__name__)
+        return False
+    return True
 
 
 def silence() -> None:

@@ -3,9 +3,10 @@
 Times are the database's. A claim is a lease: a worker that dies loses it, and the channel is due again.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from django.conf import settings
@@ -22,12 +23,18 @@ from incidents.readings import Status
 from tenants import scope
 from tenants.models import Membership, User
 
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 FAR_AHEAD = timedelta(minutes=15)  # nothing is planned further ahead than this: beyond it, a clock went back
 
 
 def lease() -> timedelta:
     """How long a claim holds: the look, its flush, and some air."""
     return timedelta(seconds=2 * settings.HEARTBEAT_TIMEOUT_SECONDS + 10)
+
+
+def _fresh() -> timedelta:
+    """How old a server's list may be and still say why a number is down."""
+    return timedelta(seconds=2 * settings.HEARTBEAT_TICK_SECONDS + 30)
 
 
 def policy(threshold_minutes: int) -> Policy:
@@ -52,24 +59,56 @@ class Order:
     policy: Policy
     anchor: clock.Anchor  # the claim's instant by the database's clock
     dark: str = ""  # why its server is down as a whole: then a few are looked at, and the others are inferred
+    has_list: bool = False  # the server can be asked for all its numbers at once
 
     def target_at(self, at: datetime) -> Target:
         """The target of a look that starts at this moment: where an incident opens or stands, the reason is asked anew."""
         return replace(self.target, ask_reason=is_past_threshold(self.state, at, self.policy))
 
 
-def claim(limit: int) -> list[Order]:
-    """Claim up to `limit` channels that are due, last time's failures first. One statement, committed at once."""
+def claim(limit: int, *, full_servers: Iterable[int] = ()) -> list[Order]:
+    """Claim up to `limit` channels that are due; one statement, committed at once.
+
+    Last time's failures come first, but take no more than half of it while others are due. Left out are the servers that
+    can take no more looks now, and channels that are looked at alone.
+    """
+    return _claimed(_CLAIM, limit, full_servers)
+
+
+def claim_alone() -> Order | None:
+    """Claim one channel whose last look ended with its process: nothing else should be under way beside it.
+
+    Who was struck least comes first: the one that kills its process each time is soon the last.
+    """
+    orders = _claimed(_CLAIM_ALONE, 1)
+    return orders[0] if orders else None
+
+
+def _claimed(statement: str, limit: int, full_servers: Iterable[int] = ()) -> list[Order]:
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"limit": limit, "lease": lease(), "far": FAR_AHEAD})
+        cursor.execute(statement, {"limit": limit, "lease": lease(), "far": FAR_AHEAD, "full": list(full_servers)})
         rows = cursor.fetchall()
     return [_order(*row, clock.anchor(row[-1])) for row in rows]
 
 
-def seconds_until_next() -> float | None:
-    """Return in how many seconds the next look falls due (0 or less: now); None where nothing is planned."""
+def somebody_waits_alone() -> bool:
+    """Say whether `claim_alone` would find one."""
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT)
+        cursor.execute(_WAITS_ALONE, {"far": FAR_AHEAD})
+        return cursor.fetchone()[0]
+
+
+def channels_by_server() -> dict[int, int]:
+    """Count the watched channels of each server."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANNELS_BY_SERVER)
+        return dict(cursor.fetchall())
+
+
+def seconds_until_next(*, full_servers: Iterable[int] = ()) -> float | None:
+    """Return in how many seconds there is something to claim again (0 or less: now); None where nothing is planned."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, {"full": list(full_servers)})
         (seconds,) = cursor.fetchone()
     return None if seconds is None else float(seconds)
 
@@ -100,8 +139,22 @@ def request_each(channels: Iterable[Channel], *, by: User) -> None:
         _make_due(channel.pk for channel in channels)
 
 
+def in_phase(channel_id: int, at: datetime, interval: timedelta) -> datetime:
+    """Return when a channel that was looked at now, and is well, is looked at next: within one interval, at its own phase.
+
+    Each has its moment within the interval, by its id, so that a look at everything does not tie the fleet together: half
+    of it is back in step after one look, the rest, for which that moment comes too soon, after two. Looks follow each
+    other by half an interval at least.
+    """
+    phase = interval * ((channel_id * 2654435761) % 2**32 / 2**32)  # Knuth's multiplier scatters neighbours
+    ahead = (EPOCH + phase - at) % interval
+    if ahead >= interval / 2:
+        return at + ahead
+    return at + (ahead + interval) / 2 if ahead else at + interval
+
+
 def release(claims: Iterable[tuple[int, int]]) -> None:
-    """Give (channel, look number) pairs back without a result: they are due again at once."""
+    """Give (channel, look number) pairs back without a result: they are due again at once, and it is no strike."""
     claims = list(claims)
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, [[channel for channel, _ in claims], [look_no for _, look_no in claims]])
@@ -150,8 +203,11 @@ def _order(  # in the order of _CLAIM's columns
     first_unhealthy_at: datetime | None,
     bad_seconds: float,
     good_streak: int,
+    listed: str | None,
+    listed_at: datetime | None,
+    has_list: bool,
     dark: str,
-    _claimed_at: datetime,
+    claimed_at: datetime,
     anchor: clock.Anchor,
 ) -> Order:
     known = Known(raw_state=raw_state, status=Status(status), cause=cause, code=code, integration=integration)
@@ -166,7 +222,10 @@ def _order(  # in the order of _CLAIM's columns
             instance_name=instance_name,
             operator_owned=operator_owned,
             known=known if last_verdict_at else None,
+            row=json.loads(listed) if listed else None,
+            row_is_fresh=listed_at is not None and listed_at >= claimed_at - _fresh(),
         ),
+        has_list=has_list,
         state=WatchState(run=run, is_paired=is_paired, last_verdict_at=last_verdict_at),
         policy=policy(threshold_minutes),
         anchor=anchor,
@@ -179,39 +238,83 @@ WATCHED = "c.provider = 'evolution_api' and c.is_active and c.archived_at is nul
 # A channel that has moved is looked at only after upkeep has forgotten what was known of the instance it left.
 _NOT_MOVED = "(w.seen_server is null or (w.seen_server, w.seen_instance) = (c.server_id, c.instance_name))"
 
-# MATERIALIZED: as a plain sub-select, another plan ran it again per row and claimed 5 for LIMIT 3 (PostgreSQL 18, run).
-# The scatter by hash interleaves the servers where many channels are due at the same moment.
-_CLAIM = f"""
-with due as materialized (
-    select w.channel_id
-    from channels_app_watch w
-    join channels_app_channel c on c.id = w.channel_id
-    join tenants_tenant t on t.id = c.tenant_id
-    where {WATCHED} and {_NOT_MOVED}
-        and (w.next_look_at <= statement_timestamp() or w.next_look_at > statement_timestamp() + %(far)s)
-        and (w.lease_until is null or w.lease_until <= statement_timestamp() or w.lease_until > statement_timestamp() + %(far)s)
-    order by w.connection_status = 'error' desc, w.next_look_at, hashint8(w.channel_id)
-    limit %(limit)s
-    for no key update of w skip locked
-)
-update channels_app_watch w
-set lease_until = statement_timestamp() + %(lease)s, look_no = w.look_no + 1, look_started_at = statement_timestamp()
-from due, channels_app_channel c, channels_app_server s
-where w.channel_id = due.channel_id and c.id = due.channel_id and s.id = c.server_id
-returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
-    coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.heartbeat_threshold_minutes,
-    w.connection_status, w.cause, w.raw_state, w.code, w.integration, w.paired_at is not null,
-    w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak,
-    coalesce((select r.dark_cause from channels_app_reachability r where r.server_id = s.id), ''), w.look_started_at
-"""  # noqa: S608 (our own constants)
+# A look that ended with its process left its lease to lapse. A channel that was struck is looked at alone: it may be the
+# one that kills, and none of the others is to lose a second look to it. But those that were in error wait for their
+# deadline, and one after the other they would keep everybody waiting: they are given a second chance in company.
+_STRIKES = "w.strikes + (w.lease_until is not null and w.lease_until <= statement_timestamp())::int"
+_ALONE = f"({_STRIKES} >= 2 or {_STRIKES} = 1 and w.connection_status <> 'error')"
+_MOST_STRIKES = 100  # counted
 
-_NEXT = f"""
-select extract(epoch from min(greatest(w.next_look_at, w.lease_until)) - statement_timestamp())
+_FROM_WATCHED = f"""
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id
 where {WATCHED} and {_NOT_MOVED}
+"""
+_DUE = """
+(w.next_look_at <= statement_timestamp() or w.next_look_at > statement_timestamp() + %(far)s)
+and (w.lease_until is null or w.lease_until <= statement_timestamp() or w.lease_until > statement_timestamp() + %(far)s)
+"""
+_NOT_FULL = "not c.server_id = any(%(full)s::bigint[])"
+
+# MATERIALIZED: as a plain sub-select, another plan ran it again per row and claimed 5 for LIMIT 3 (PostgreSQL 18, run).
+_CLAIM_DUE = f"""
+update channels_app_watch w
+set lease_until = statement_timestamp() + %(lease)s, look_no = w.look_no + 1, look_started_at = statement_timestamp(),
+    strikes = least({_STRIKES}, {_MOST_STRIKES})
+from due
+    join channels_app_channel c on c.id = due.channel_id
+    join channels_app_server s on s.id = c.server_id
+    left join channels_app_reachability r on r.server_id = s.id
+where w.channel_id = due.channel_id
+returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
+    coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.heartbeat_threshold_minutes,
+    w.connection_status, w.cause, w.raw_state, w.code, w.integration, w.paired_at is not null,
+    w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak,
+    w.listed::text, w.listed_at, s.api_key <> '' and not coalesce(r.is_legacy, false), coalesce(r.dark_cause, ''),
+    w.look_started_at
+"""  # noqa: S608 (our own constants)
+
+# Failures and others are counted apart and taken in turns, so that neither crowds the other out. The scatter by hash
+# interleaves the servers where many channels are due at the same moment. Ranked are some more than are wanted: those
+# that others claim at this moment are skipped. What was ranked is asked again under the lock: it may be claimed by now.
+_CLAIM = f"""
+with ranked as materialized (
+    select * from (
+        select w.channel_id, w.connection_status = 'error' as failed, row_number() over (
+            partition by w.connection_status = 'error' order by w.next_look_at, hashint8(w.channel_id)) as place
+        {_FROM_WATCHED} and {_DUE} and {_NOT_FULL} and not {_ALONE}
+    ) candidate
+    where place <= 2 * %(limit)s + 512
+), due as materialized (
+    select w.channel_id
+    from ranked join channels_app_watch w using (channel_id)
+    where {_DUE}
+    order by ranked.place, ranked.failed desc
+    limit %(limit)s
+    for no key update of w skip locked
+)
+{_CLAIM_DUE}
 """  # noqa: S608
+
+_CLAIM_ALONE = f"""
+with due as materialized (
+    select w.channel_id {_FROM_WATCHED} and {_DUE} and {_ALONE}
+    order by {_STRIKES}, w.connection_status = 'error', w.next_look_at
+    limit %(limit)s
+    for no key update of w skip locked
+)
+{_CLAIM_DUE}
+"""
+
+_NEXT = f"""
+select extract(epoch from min(greatest(w.next_look_at, w.lease_until)) - statement_timestamp())
+{_FROM_WATCHED} and {_NOT_FULL} and not {_ALONE}
+"""  # noqa: S608
+
+_WAITS_ALONE = f"select exists (select {_FROM_WATCHED} and {_DUE} and {_ALONE})"
+
+_CHANNELS_BY_SERVER = f"select c.server_id, count(*) {_FROM_WATCHED} group by c.server_id"
 
 _REQUEST = """
 update channels_app_watch
@@ -221,13 +324,14 @@ where channel_id in (
 """
 
 _POSTPONE = """
-update channels_app_watch set lease_until = null, next_look_at = statement_timestamp() + %s
+update channels_app_watch set lease_until = null, strikes = 0, next_look_at = statement_timestamp() + %s
 where channel_id = %s and look_no = %s
 """
 
+# It keeps its turn, and no sweep takes it for looked at.
 _RELEASE = """
 update channels_app_watch w
-set lease_until = null, next_look_at = statement_timestamp()
+set lease_until = null, look_started_at = null, next_look_at = least(w.next_look_at, statement_timestamp())
 from unnest(%s::bigint[], %s::bigint[]) as v (channel_id, look_no)
 where w.channel_id = v.channel_id and w.look_no = v.look_no
 """

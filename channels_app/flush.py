@@ -241,8 +241,13 @@ class _Judged:
             seen.at + timedelta(milliseconds=seen.took_ms),
             seen.at if verdict else row.last_verdict_at,
             decision.unseen_since,
-            seen.at + decision.look_again_in,
+            self.next_look_at(),
         )
+
+    def next_look_at(self) -> datetime:
+        wait = self.decision.look_again_in
+        in_step = self.seen.health is Health.HEALTHY and wait == self.policy.interval
+        return due.in_phase(self.row.channel_id, self.seen.at, wait) if in_step else self.seen.at + wait
 
 
 def _shows_pairing(seen: Reading) -> bool:
@@ -357,7 +362,7 @@ _COLUMNS = {
 # Who asked for a look while this one was under way gets another at once.
 _WRITE = f"""
 update channels_app_watch w
-set lease_until = null,
+set lease_until = null, strikes = 0,
     {", ".join(f"{name} = v.{name}" for name in _COLUMNS if name not in ("channel_id", "next_look_at"))},
     next_look_at = case when w.requested_at > w.look_started_at then statement_timestamp() else v.next_look_at end
 from unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())}) as v ({", ".join(_COLUMNS)})

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import verdicts
+from channels_app import bell, verdicts
 from channels_app.due import WATCHED
 from channels_app.verdicts import History, Host, Limits, ServerState, Witness
 from incidents import ledger, servers
@@ -179,6 +179,10 @@ def keep_up() -> None:
         servers.resolve_incidents(dict(cursor.fetchall()), at=now)
         cursor.execute(_IS_LEFT)
         servers.close_incidents([server_id for (server_id,) in cursor.fetchall()], at=now)
+        if settings.WITNESS_URLS:
+            cursor.execute("select exists (select from channels_app_reachability where failing_since is not null)")
+            if cursor.fetchone() == (True,):
+                transaction.on_commit(bell.ask_the_witness)
 
 
 def _lock(server_ids: list[int]) -> tuple[dict[int, ServerState], Network]:

@@ -1,83 +1,119 @@
 """The loop of a worker process: claim what is due, look at many at once, flush what was seen.
 
 A ring starts it; it goes on until nothing falls due before beat's next ring, or half a minute is over. Looks run in
-threads that hold no transaction and touch no database: a server that hangs occupies its thread and nothing else.
+threads that hold no transaction and touch no database: a server that hangs occupies its share of them and nothing else.
+At its end, with nothing else under way, come the channels whose last look ended with its process.
 """
 
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 
 import structlog
 from django.conf import settings
 
-from channels_app import bell, due, upkeep, verdicts
+from channels_app import bell, due, leaving, upkeep, verdicts
 from channels_app.due import Order
 from channels_app.flush import Look, flush
 from channels_app.gateways import evolution
+from channels_app.reasons import Reasons
+from channels_app.shares import HELD_SECONDS, Shares
 
 log = structlog.get_logger(__name__)
 
 LONGEST_LOOP = 35.0  # seconds of claiming; with the last looks and their flush well inside the task's limit of 60
+LONGEST_TASK = 57.0  # seconds within which the last look has ended
 ENOUGH_FREE = 64  # threads: then it pays to claim again
 CLAIM_EVERY = 0.1  # seconds: then we claim whatever is free
 FLUSH_EVERY = 1.0  # seconds that a result waits at most
 FLUSH_AT = 500  # results
 MOST_PROBES = 2  # looks in flight at a server that is dark: what says that it is back
 IDLE_PEEK = 1.0  # seconds: how often a loop with nothing to do looks for requests
+ALONE_FOR = 10.0  # seconds of looks at one channel at a time; then it is the others' turn
+LEAVE_WITHIN = 1.0  # seconds: what is still under way then when we are asked to leave is handed back
 
 
 def look_at_what_is_due() -> None:
     """Answer a ring. Any number of processes may do so at once: a channel is claimed by one of them."""
+    if leaving.is_asked():
+        return
     bell.silence()
     threads = settings.WATCH_THREADS
-    with ThreadPoolExecutor(threads, thread_name_prefix="look") as pool:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="look")
+    try:
         _Loop(pool, threads).run()
+    finally:  # a worker that leaves waits for nothing that hangs: it was handed back, and ends with the process
+        pool.shutdown(wait=not leaving.is_asked())
 
 
-def look(order: Order) -> Look:
-    """Look once. Never raises; touches no database."""
+def look(order: Order, reasons: Reasons | None = None) -> Look:
+    """Look once. Never raises; touches no database. `reasons` says whether this look may ask for one."""
     at = order.anchor.now()
     target = order.target_at(at)
+    if reasons and order.has_list:
+        target = replace(target, may_ask=partial(reasons.may_ask, order.server_id))
     return Look(order, evolution.look(target, at=at, seconds=settings.HEARTBEAT_TIMEOUT_SECONDS))
 
 
 class _Loop:
     def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
         self.pool, self.threads = pool, threads
-        self.results: SimpleQueue[Future[Look]] = SimpleQueue()
+        self.shares = Shares()
+        self.reasons = Reasons(settings.HEARTBEAT_TICK_SECONDS)
+        self.results: SimpleQueue[tuple[Order, Future[Look]]] = SimpleQueue()
         self.waiting: list[Look] = []
-        self.in_flight = 0
-        self.probes: Counter[int] = Counter()  # in flight, by server
+        self.in_flight: dict[tuple[int, int], Order] = {}
         now = time.monotonic()
         self.ends_at = now + LONGEST_LOOP
-        self.upkeep_at = self.claim_at = self.flush_at = now
-        self.more_is_due = self.has_rung = False
+        self.is_over_at = now + LONGEST_TASK
+        self.tick_at = self.claim_at = self.claimed_at = self.flush_at = now
+        self.leaves_at = float("inf")
+        self.more_is_due = self.has_rung = self.has_ticked = False
 
     def run(self) -> None:
-        while True:
-            if time.monotonic() >= self.upkeep_at:
-                upkeep.keep_up()
-                self.upkeep_at = time.monotonic() + settings.HEARTBEAT_TICK_SECONDS
-            more_is_coming = self._claim()
-            if not (more_is_coming or self.in_flight or self.waiting):
-                return
+        while self._goes_on():
             self._collect()
+            self._run_errands()
             self._flush()
+        self._look_at_those_alone()
+
+    def _goes_on(self) -> bool:
+        """Do what it is time for; say whether this loop has anything left to do or to wait for."""
+        if leaving.is_asked():
+            self._leave()
+            return bool(self.in_flight or self.waiting)
+        self._hand_back(held_since=time.monotonic() - HELD_SECONDS)
+        if time.monotonic() >= self.tick_at:
+            self._tick()
+        more_is_coming = self._claim()
+        self._start()
+        return more_is_coming or bool(self.in_flight or self.waiting)
+
+    def _tick(self) -> None:
+        upkeep.keep_up()
+        self.shares.learn(due.channels_by_server())
+        now = time.monotonic()
+        self.tick_at = now + settings.HEARTBEAT_TICK_SECONDS
+        if self.has_ticked and now < self.ends_at and due.somebody_waits_alone():
+            self.ends_at = now  # that one's turn comes when ours ends, and another loop goes on with the rest
+            bell.ring()
+        self.has_ticked = True
 
     def _claim(self) -> bool:
         """Claim if it is time to; say whether this loop is to wait for more."""
-        now, free = time.monotonic(), self.threads - self.in_flight
+        now, free = time.monotonic(), self.threads - len(self.in_flight)
         if now >= self.ends_at:
             return False
         pays_early = self.more_is_due and free >= min(ENOUGH_FREE, self.threads)
         if not free or (now < self.claim_at and not pays_early):
             return True
-        orders = due.claim(min(free, FLUSH_AT))
-        for order in orders:
-            self._start(order)
-        self.claim_at = time.monotonic() + CLAIM_EVERY
+        orders = due.claim(min(free, FLUSH_AT), full_servers=self.shares.full())
+        self.claimed_at = time.monotonic()
+        self.shares.wait(self._infer(orders), self.claimed_at)
+        self.claim_at = self.claimed_at + CLAIM_EVERY
         self.more_is_due = len(orders) == min(free, FLUSH_AT)
         if not self.more_is_due:
             return self._wait_for_the_next()
@@ -86,28 +122,54 @@ class _Loop:
             bell.ring()
         return True
 
-    def _start(self, order: Order) -> None:
-        """Look, in a thread; at a server that is dark, let a few looks probe it and infer the others."""
-        if order.dark and self.probes[order.server_id] >= MOST_PROBES:
-            self._keep(Look(order, verdicts.infer(order.dark, at=order.anchor.now())))
-            return
-        self.in_flight += 1
-        self.probes[order.server_id] += bool(order.dark)
-        self.pool.submit(look, order).add_done_callback(self.results.put)
+    def _infer(self, orders: list[Order]) -> list[Order]:
+        """Return those to look at: of a server that is dark a few, which probe it; what the others would say is known."""
+        probes = Counter(order.server_id for order in self.in_flight.values() if order.dark)
+        to_look_at = []
+        for order in orders:
+            if order.dark and probes[order.server_id] >= MOST_PROBES:
+                self._keep(Look(order, verdicts.infer(order.dark, at=order.anchor.now())))
+            else:
+                probes[order.server_id] += bool(order.dark)
+                to_look_at.append(order)
+        return to_look_at
 
     def _wait_for_the_next(self) -> bool:
         """Plan the next claim for when something falls due; say whether that is before beat's next ring."""
-        seconds = due.seconds_until_next()
+        seconds = due.seconds_until_next(full_servers=self.shares.full())
         seconds = IDLE_PEEK + settings.HEARTBEAT_TICK_SECONDS if seconds is None else seconds
         self.claim_at = time.monotonic() + min(IDLE_PEEK, max(CLAIM_EVERY, seconds))
         return seconds <= settings.HEARTBEAT_TICK_SECONDS
 
+    def _start(self) -> None:
+        for order in self.shares.start(self.threads - len(self.in_flight)):
+            self.in_flight[order.channel_id, order.look_no] = order
+            self.pool.submit(look, order, self.reasons).add_done_callback(partial(self._ended, order))
+
+    def _ended(self, order: Order, future: "Future[Look]") -> None:  # in the thread that looked
+        self.results.put((order, future))
+
+    def _hand_back(self, *, held_since: float) -> None:
+        if orders := self.shares.hand_back(held_since):
+            due.release((order.channel_id, order.look_no) for order in orders)
+
+    def _leave(self) -> None:
+        """Claim no more, and after a moment let go of what hangs: somebody else looks at it, and this process may be killed."""
+        now = time.monotonic()
+        self.ends_at = min(self.ends_at, now)
+        self.leaves_at = min(self.leaves_at, now + LEAVE_WITHIN)
+        self._hand_back(held_since=now)
+        if now >= self.leaves_at and self.in_flight:
+            due.release(self.in_flight)
+            log.info("leaving: looks under way are handed back", looks=len(self.in_flight))
+            self.in_flight = {}
+
     def _collect(self) -> None:
         """Take what has come in; where nothing has, sleep until there is something else to do."""
         try:
-            self._take(self.results.get(timeout=self._idle_seconds()))
+            self._take(*self.results.get(timeout=self._idle_seconds()))
             while len(self.waiting) < FLUSH_AT:
-                self._take(self.results.get_nowait())
+                self._take(*self.results.get_nowait())
         except Empty:
             return
 
@@ -116,25 +178,34 @@ class _Loop:
             return 0.0
         now = time.monotonic()
         moments = [now + IDLE_PEEK]
-        if now < self.ends_at and self.in_flight < self.threads:
+        if leaving.is_asked():
+            moments.append(self.leaves_at)
+        if now < self.ends_at and len(self.in_flight) < self.threads:
             moments.append(self.claim_at)
         if self.waiting:
             moments.append(self.flush_at)
+        if (held_since := self.shares.waits_since()) is not None:
+            moments.append(held_since + HELD_SECONDS)
         return max(0.0, min(moments) - now)
 
-    def _take(self, ended: "Future[Look]") -> None:
-        self.in_flight -= 1
+    def _take(self, order: Order, ended: "Future[Look]") -> None:
+        if self.in_flight.pop((order.channel_id, order.look_no), None) is None:
+            return  # handed back
+        if self.shares.end(order):  # there is room again
+            self.claim_at = min(self.claim_at, self.claimed_at + CLAIM_EVERY)
         if error := ended.exception():  # a gateway never raises: this is our own mistake, and one channel's matter
             log.error("a look failed; its lease will lapse", error=type(error).__name__, exc_info=error)
             return
-        seen = ended.result()
-        self.probes[seen.order.server_id] -= bool(seen.order.dark)
-        self._keep(seen)
+        self._keep(ended.result())
 
     def _keep(self, seen: Look) -> None:
         if not self.waiting:
             self.flush_at = time.monotonic() + FLUSH_EVERY
         self.waiting.append(seen)
+
+    def _run_errands(self) -> None:
+        if servers := self.reasons.lists_wanted():
+            bell.ask_for_lists(servers)
 
     def _flush(self) -> None:
         is_time = len(self.waiting) >= FLUSH_AT or time.monotonic() >= self.flush_at or not self.in_flight
@@ -142,6 +213,14 @@ class _Loop:
             looks, self.waiting = self.waiting, []
             started = time.monotonic()
             _log_flush(flush(looks), len(looks), time.monotonic() - started)
+
+    def _look_at_those_alone(self) -> None:
+        """Look at one after the other, each written before the next: whichever kills us takes no other with it."""
+        ends_at = min(time.monotonic() + ALONE_FOR, self.is_over_at - settings.HEARTBEAT_TIMEOUT_SECONDS)
+        while time.monotonic() < ends_at and not leaving.is_asked() and (order := due.claim_alone()):
+            log.warning("a look ended with its process; now alone", channel=order.channel_id)
+            self.waiting.append(look(order))
+            self._flush()
 
 
 def _log_flush(counts: Counter, looked: int, seconds: float) -> None:

@@ -4,6 +4,7 @@ import os
 
 from celery import Celery, signals
 
+from channels_app import leaving
 from tenants import scope
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -17,6 +18,11 @@ app.autodiscover_tasks()
 @signals.beat_init.connect
 def _act_as_the_service(**_facts: object) -> None:
     scope.declare_service()
+
+
+@signals.worker_shutting_down.connect  # in the main process; the loops run in its children
+def _let_the_loops_end(**_facts: object) -> None:
+    leaving.ask()
 
 
 @signals.setup_logging.connect

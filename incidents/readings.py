@@ -39,7 +39,7 @@ class Reading:
     wait: timedelta | None = None  # how long the server asked us to stay away
     integration: str = ""  # empty where it was not asked
     owner_jid: str = ""  # empty where it was not asked, or nobody ever paired
-    ended_at: datetime | None = None  # when the server says that the connection ended
+    ended_at: datetime | None = None  # when the connection ended, as the server remembers it; by its clock
     inferred: bool = False  # nobody looked: its server is down as a whole
     again_in: timedelta | None = None  # with an unseen one: when the next look is worth it
 

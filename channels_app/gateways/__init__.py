@@ -4,6 +4,7 @@ A gateway never raises, never writes, and lets no HTTP type and no word of the s
 It calls nothing that changes anything on the server: a look only reads.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -33,6 +34,21 @@ class Target:
     operator_owned: bool  # the operator's servers may stand in networks that EVOLUTION_ALLOWED_HOSTS lists
     known: Known | None = None  # None before the first verdict
     ask_reason: bool = False  # an incident may open on this look: ask why, even if the state is a repeat
+    row: dict | None = None  # what the server's last full list said of this number, as `list_all` gave it
+    row_is_fresh: bool = False  # it may still be believed about the connection
+    may_ask: Callable[[bool], bool] = lambda is_bad: True  # may this look ask for the reason? (or, if not bad, for the owner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A server's own full list. `rows` is None where there is none: `failure` says why, in our own short words."""
+
+    rows: dict[str, dict] | None = None  # by instance name; plain values, for `Target.row`
+    failure: str = ""
+    is_legacy: bool = False  # a version whose list says nothing more than a look does
+
+
+MISSING = {"missing": True}  # a Target.row: the complete list has no such number
 
 
 class Gateway(Protocol):
@@ -40,3 +56,6 @@ class Gateway(Protocol):
 
     def look(self, target: Target, *, at: datetime, seconds: float) -> Reading:
         """Look once, within `seconds` in all. Never raises. `at` becomes the reading's time."""
+
+    def list_all(self, *, base_url: str, key: Secret | None, operator_owned: bool, seconds: float) -> Listing:
+        """Ask the server for all its numbers, with its own key. Never raises."""

@@ -12,22 +12,27 @@ our short word for what came instead: "timeout", "refused", "no such name", "not
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
 import structlog
 
-from channels_app.gateways import Target
+from channels_app.gateways import Listing, Target
 from channels_app.gateways.evolution_answers import (
     ABSENT,
     NOT_VERIFIABLE,
     Meaning,
     OddAnswer,
+    OldList,
     Row,
+    as_json,
     classify,
     error_message,
     find_row,
+    from_json,
+    rows_of,
     state_of,
 )
 from core import addresses, http
@@ -36,6 +41,8 @@ from incidents.causes import UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF
 from incidents.readings import Reading, Status, clean_text
 
 log = structlog.get_logger(__name__)
+
+LIST_BYTES = 5_000_000  # a server of 300 numbers sends 156 kB
 
 
 def look(target: Target, *, at: datetime, seconds: float) -> Reading:
@@ -47,6 +54,30 @@ def look(target: Target, *, at: datetime, seconds: float) -> Reading:
         log.error("look_surprised", error=type(error).__name__)
         reading = _error(at, "invalid_answer")
     return replace(reading, took_ms=round((time.monotonic() - started) * 1000))
+
+
+def list_all(*, base_url: str, key: Secret | None, operator_owned: bool, seconds: float) -> Listing:
+    """Ask the server for all its numbers: one request."""
+    try:
+        headers = _headers(key)
+        if headers is None:
+            return Listing(failure="no key")
+        limits = {"seconds": seconds, "max_bytes": LIST_BYTES, "operator_owned": operator_owned}
+        answer = http.get(f"{base_url}/instance/fetchInstances", headers=headers, **limits)
+        if answer.status != 200:
+            return Listing(failure=f"HTTP {answer.status}")
+        return Listing(rows={name: as_json(row) for name, row in rows_of(answer.body).items()})
+    except OldList:
+        return Listing(failure="version 1", is_legacy=True)
+    except OddAnswer as odd:
+        return Listing(failure=odd.received)
+    except http.Failure as failure:
+        return Listing(failure=failure.detail)
+    except http.AddressRefused:
+        return Listing(failure="address refused")
+    except Exception as error:
+        log.error("list_surprised", error=type(error).__name__)
+        return Listing(failure="surprise")
 
 
 def _look(target: Target, at: datetime, deadline: float) -> Reading:
@@ -65,7 +96,7 @@ def _look(target: Target, at: datetime, deadline: float) -> Reading:
         return _error(at, odd.cause, received=odd.received)
     except (http.Failure, http.AddressRefused) as failure:
         return _no_answer(failure, at)
-    row = _row(target, name, headers, deadline) if _must_ask(target, state) else None
+    row = _row(target, state, lambda: _ask_for_row(target, name, headers, deadline))
     status, cause, code = _meaning(target, state, row)
     return Reading(
         at=at,
@@ -75,18 +106,30 @@ def _look(target: Target, at: datetime, deadline: float) -> Reading:
         raw_state=state,
         integration=row.integration if row else "",
         owner_jid=row.owner_jid if row else "",
+        ended_at=row.disconnected_at if row else None,
     )
 
 
-def _must_ask(target: Target, state: str) -> bool:
-    """The reason is asked for when a state is new, or may open an incident; `open` once, for the integration."""
+def _row(target: Target, state: str, ask: Callable[[], Row | None]) -> Row | None:
+    """Return the number's row, out of the server's full list or asked for; None where it is not needed or not to be had."""
+    if state == ABSENT or (target.known and target.known.integration in NOT_VERIFIABLE):
+        return None
+    if state != "open":
+        return _row_of_a_bad_state(target, state, ask)
+    if target.known and target.known.integration:
+        return None
+    return from_json(target.row) or (ask() if target.may_ask(False) else None)  # however old: these do not change
+
+
+def _row_of_a_bad_state(target: Target, state: str, ask: Callable[[], Row | None]) -> Row | None:
+    """The reason is wanted when a state is new, or may open an incident. Else a list of just now may tell it for nothing."""
     known = target.known
-    if state == ABSENT or (known and known.integration in NOT_VERIFIABLE):
-        return False
-    if state == "open":
-        return known is None or not known.integration
+    listed = from_json(target.row) if target.row_is_fresh else None
+    if listed and known is None:
+        return listed
     # "starting" is a transition of the row, which its end leaves without a new state in memory.
-    return known is None or target.ask_reason or state != known.raw_state or known.cause == "starting"
+    is_wanted = known is None or target.ask_reason or state != known.raw_state or known.cause == "starting"
+    return (ask() if is_wanted and target.may_ask(True) else None) or listed
 
 
 def _meaning(target: Target, state: str, row: Row | None) -> Meaning:
@@ -99,7 +142,7 @@ def _meaning(target: Target, state: str, row: Row | None) -> Meaning:
     return classify(state, row)
 
 
-def _row(target: Target, name: str, headers: dict[str, str], deadline: float) -> Row | None:
+def _ask_for_row(target: Target, name: str, headers: dict[str, str], deadline: float) -> Row | None:
     """Ask for the row; None where it is refused, unknown, odd or late: a look does without it."""
     try:
         answer = _get(target, f"/instance/fetchInstances?instanceName={name}", headers, deadline)

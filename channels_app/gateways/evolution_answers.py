@@ -4,7 +4,8 @@ Everything here comes from another machine: each part may be missing, of another
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from incidents.readings import Status, clean_text
 
@@ -31,6 +32,11 @@ class Row:
     owner_jid: str = ""  # survives a logout, so it tells "paired once" from "never"
     reason: int | None = None  # not cleared by a new pairing: believed only where `status` is close
     by_command: bool = False  # somebody called logout
+    disconnected_at: datetime | None = None  # when it ended for the reason; aware, by the server's clock
+
+
+class OldList(Exception):
+    """A list of 1.x, whose rows only repeat what is in memory."""
 
 
 class OddAnswer(Exception):
@@ -115,15 +121,54 @@ def find_row(body: bytes, name: str) -> Row | None:
         if isinstance(inner, dict) and inner.get("instanceName") == name:
             return Row(status="", integration=_integration(inner), owner_jid=_text(inner.get("owner")))
         if item.get("name") == name:
-            reason = item.get("disconnectionReasonCode")
-            return Row(
-                status=_text(item.get("connectionStatus")),
-                integration=_integration(item),
-                owner_jid=_text(item.get("ownerJid")),
-                reason=reason if type(reason) is int and reason in REASONS else None,
-                by_command=_disconnection_message(item).startswith("Log out instance"),
-            )
+            return _row(item)
     return None
+
+
+def rows_of(body: bytes) -> dict[str, Row]:
+    """Read a server's full list: each row by its instance's name. Raises `OddAnswer` or `OldList`."""
+    answer = _parse(body)
+    if not isinstance(answer, list):
+        raise OddAnswer("invalid_answer", "no list")
+    items = [item for item in answer if isinstance(item, dict)]
+    if any(isinstance(item.get("instance"), dict) for item in items):
+        raise OldList
+    return {item["name"]: _row(item) for item in items if isinstance(item.get("name"), str)}
+
+
+def as_json(row: Row) -> dict:
+    """Return the row as plain values that JSON has; `from_json` reads them back."""
+    at = row.disconnected_at
+    return {**asdict(row), "disconnected_at": at.isoformat() if at else None}
+
+
+def from_json(kept: dict | None) -> Row | None:
+    """Return the row that `as_json` kept; None where the list had none of that name."""
+    try:
+        return Row(**{**kept, "disconnected_at": _moment(kept["disconnected_at"])}) if kept else None
+    except (KeyError, TypeError):  # missing, or kept by another release
+        return None
+
+
+def _row(item: dict) -> Row:
+    reason = item.get("disconnectionReasonCode")
+    return Row(
+        status=_text(item.get("connectionStatus")),
+        integration=_integration(item),
+        owner_jid=_text(item.get("ownerJid")),
+        reason=reason if type(reason) is int and reason in REASONS else None,
+        by_command=_disconnection_message(item).startswith("Log out instance"),
+        disconnected_at=_moment(item.get("disconnectionAt")),
+    )
+
+
+def _moment(value: object) -> datetime | None:
+    """Read an ISO date with a zone, as `2026-11-24T11:18:22.232Z`; None where it is anything else."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) and len(value) < 40 else None
+        return found if found and found.tzinfo and found.utcoffset() is not None else None
+    except ValueError:
+        return None
 
 
 def error_message(body: bytes) -> str | None:

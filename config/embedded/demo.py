@@ -33,6 +33,7 @@ PROCESSES = (
         " --graceful-timeout 2 --no-control-socket",
     ),
     ("worker", "{python} -m celery -A config worker -Q watch -c 2 --without-gossip --without-mingle"),
+    ("errands", "{python} -m celery -A config worker -Q errands -c 1 -n errands@%h --without-gossip --without-mingle"),
     ("beat", "{python} -m celery -A config beat --max-interval 5"),
 )
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 import responses
 
-from channels_app.gateways import Known, Target, evolution
-from channels_app.gateways.evolution_answers import Row, classify, error_message, find_row
+from channels_app.gateways import MISSING, Known, Target, evolution
+from channels_app.gateways.evolution_answers import Row, as_json, classify, error_message, find_row, from_json
 from core import http
 from core.fields import Secret
 from incidents.causes import CAUSES, UNSEEN_ASKED_TO_WAIT
@@ -139,6 +139,133 @@ def test_the_row_is_asked_for_only_where_it_is_needed(server, state, changes, as
     look(**changes)
 
     assert server.was_asked_for_the_row is asked
+
+
+LISTED = as_json(Row(status="open", integration="WHATSAPP-BAILEYS", owner_jid=OWNER))
+DOWN = Known(raw_state="close", status=Status.DISCONNECTED, cause="reason_unknown", integration="WHATSAPP-BAILEYS")
+NEVER = {"may_ask": lambda is_bad: False}
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "cause", "asked"),
+    [
+        ("open", {"known": None, "row": LISTED}, "connected", False),
+        ("close", {"known": None, "row": LISTED, "row_is_fresh": True}, "network_lost", False),
+        ("close", {"known": None, "row": LISTED}, "logged_out", True),
+        ("close", {"known": BAILEYS, "row": LISTED, "row_is_fresh": True}, "logged_out", True),
+        ("close", {"known": BAILEYS, "row": LISTED, "row_is_fresh": True, **NEVER}, "network_lost", False),
+        ("close", {"known": BAILEYS, "row": LISTED, **NEVER}, "reason_unknown", False),
+        ("close", {"known": DOWN, "row": LISTED, "row_is_fresh": True}, "network_lost", False),
+        ("close", {"known": DOWN, "row": LISTED}, "reason_unknown", False),
+        ("close", {"known": DOWN, "row": LISTED, "row_is_fresh": True, "ask_reason": True}, "logged_out", True),
+        ("close", {"known": replace(DOWN, cause="banned"), "ask_reason": True, **NEVER}, "banned", False),
+        ("open", {"known": None, **NEVER}, "connected", False),
+        ("close", {"known": None, "row": MISSING, "row_is_fresh": True}, "logged_out", True),
+    ],
+    ids=[
+        "owner and integration, however old",
+        "first look, listed just now",
+        "first look, listed long ago",
+        "a new state is newer than the list",
+        "a new state that may not ask",
+        "a new state that may not ask, and an old list",
+        "the same again, listed just now",
+        "the same again, an old list",
+        "an incident may open",
+        "the last cause stands",
+        "first open, may not ask",
+        "not in the list",
+    ],
+)
+def test_a_row_of_the_servers_list_is_as_good_as_asking_where_it_is_new_enough(server, state, changes, cause, asked):
+    server.says(state, row(connectionStatus="close", disconnectionReasonCode=401))
+
+    reading = look(**changes)
+
+    assert (reading.cause, server.was_asked_for_the_row) == (cause, asked)
+
+
+def test_a_look_that_uses_the_list_tells_integration_and_owner(server):
+    server.says("open")
+    reading = look(known=None, row=LISTED)
+    assert (reading.integration, reading.owner_jid) == ("WHATSAPP-BAILEYS", OWNER)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2026-11-24T11:18:22.232Z", datetime(2026, 11, 24, 11, 18, 22, 232000, tzinfo=UTC)),
+        ("2026-11-24T08:18:22-03:00", datetime(2026, 11, 24, 11, 18, 22, tzinfo=UTC)),
+        ("2026-11-24T11:18:22", None),
+        ("24/11/2026", None),
+        ("", None),
+        (1764000000, None),
+        (None, None),
+        ({"$date": "2026-11-24T11:18:22Z"}, None),
+        ("2026-11-24T11:18:22Z" * 50, None),
+    ],
+    ids=["as recorded", "another zone", "no zone", "no ISO", "empty", "a number", "null", "an object", "long"],
+)
+def test_when_a_connection_ended_is_read_where_it_can_be(server, written, read):
+    server.says("close", row(connectionStatus="close", disconnectionReasonCode=401, disconnectionAt=written))
+    assert look().ended_at == read
+
+
+# --- The whole list ----------------------------------------------------------------------------------------------
+
+
+def list_all(**changes):
+    usual = {"base_url": BASE, "key": Secret.seal("global-key-FAKE"), "operator_owned": False, "seconds": 5}
+    return evolution.list_all(**{**usual, **changes})
+
+
+def test_a_list_gives_each_row_by_its_name_and_no_secret(network):
+    network.get(ROW_URL, json=[*row(disconnectionAt="2026-11-24T11:18:22Z"), *row(name="beta"), {"name": None}, 7])
+
+    listing = list_all()
+
+    assert set(listing.rows) == {"alpha", "beta"}
+    assert from_json(json.loads(json.dumps(listing.rows["alpha"]))).disconnected_at.hour == 11
+    assert "FAKE" not in json.dumps(listing.rows)
+    assert network.calls[0].request.headers["apikey"] == "global-key-FAKE"
+    assert network.calls[0].request.url == ROW_URL
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        ({"status": 401, "json": {}}, "HTTP 401"),
+        ({"body": "<html>"}, "not JSON"),
+        ({"json": {"name": "alpha"}}, "no list"),
+        ({"body": requests.ConnectionError()}, "malformed"),
+        ({"body": b"[" + b" " * 5_000_000 + b"]"}, "too large"),
+    ],
+    ids=["refused", "a page", "one row", "gone", "too much"],
+)
+def test_a_list_that_does_not_come_whole_is_none(network, answer, failure):
+    network.get(ROW_URL, **answer)
+    listing = list_all()
+    assert (listing.rows, listing.failure, listing.is_legacy) == (None, failure, False)
+
+
+def test_an_empty_list_is_a_list(network):
+    network.get(ROW_URL, json=[])
+    assert list_all().rows == {}
+
+
+def test_a_list_of_an_old_version_is_none_for_ever(network):
+    network.get(ROW_URL, json=[{"instance": {"instanceName": "alpha", "status": "open"}}])
+    assert list_all().is_legacy
+
+
+def test_without_a_key_no_list_is_asked_for(network):
+    assert list_all(key=None).failure == "no key"
+    assert not network.calls
+
+
+@pytest.mark.parametrize("kept", [None, {}, MISSING, {"status": "open"}, {**LISTED, "newer": 1}])
+def test_what_was_kept_by_another_release_is_no_row(kept):
+    assert from_json(kept) is None
 
 
 def test_a_repeat_keeps_what_is_known(server):

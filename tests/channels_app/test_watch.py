@@ -2,13 +2,17 @@
 
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 from celery import current_app
+from django.db import connection
 
-from channels_app import bell, due, watch
+from channels_app import bell, due, leaving, watch
 from channels_app.models import Watch
+from channels_app.shares import LEAST
 from tests.support import people
+from tests.support.processes import wait_until
 from tests.support.simulator import simulator
 
 __all__ = ["simulator"]
@@ -80,6 +84,95 @@ def test_a_server_that_hangs_holds_up_nobody_else(fast, clinic, simulator, serve
     assert seen == {"maria": "connected", "stuck": "server_unreachable"}
 
 
+@contextmanager
+def a_loop_beside():
+    """A loop in a thread and a connection of its own; at the end of the block its end is waited for."""
+
+    def run():
+        try:
+            watch.look_at_what_is_due()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield thread
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_hangs_gets_its_share_of_the_looks_at_once_and_the_rest_is_handed_back(
+    fast, settings, clinic, simulator, server
+):
+    settings.WATCH_THREADS = 32
+    settings.HEARTBEAT_TIMEOUT_SECONDS = 4
+    hanging = people.server(base_url=simulator.servers[2].base_url, api_key=simulator.servers[2].key)
+    stuck = [people.channel(clinic, hanging).pk for _ in range(LEAST + 4)]
+    well = [channel_of(simulator.phone(f"phone-{n}"), clinic, server).pk for n in range(20)]
+    simulator.servers[2].hangs()
+    watches = Watch.objects.filter(pk__in=stuck)
+
+    with a_loop_beside():
+        wait_until(lambda: watches.filter(look_no=1).count() == len(stuck), "all were claimed")
+        wait_until(lambda: watches.exclude(lease_until=None).count() == LEAST, "some were handed back", seconds=3)
+        wait_until(
+            lambda: Watch.objects.filter(pk__in=well, connection_status="open").count() == len(well), "the others are seen"
+        )
+        assert not watches.exclude(last_health_check=None)
+
+    assert watches.filter(cause="server_unreachable", strikes=0).count() == len(stuck)
+    assert watches.filter(look_no=2).count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_that_was_struck_is_looked_at_when_nothing_else_is_under_way(fast, clinic, simulator, server):
+    struck = channel_of(simulator.phone("maria"), clinic, server)
+    others = [channel_of(simulator.phone(f"phone-{n}", server=1), clinic, server).pk for n in range(5)]
+    watch.upkeep.keep_up()
+    Watch.objects.filter(channel=struck).update(strikes=2)
+
+    watch.look_at_what_is_due()
+
+    seen = Watch.objects.get(channel=struck)
+    assert (seen.connection_status, seen.strikes) == ("open", 0)
+    assert seen.look_started_at > max(Watch.objects.filter(pk__in=others).values_list("last_health_check", flat=True))
+
+
+@pytest.fixture
+def asked_to_leave():
+    yield leaving.ask
+    leaving.forget()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_loop_that_is_asked_to_leave_writes_what_it_saw_and_hands_back_what_hangs(
+    fast, settings, clinic, simulator, server, asked_to_leave
+):
+    settings.HEARTBEAT_TIMEOUT_SECONDS = 4
+    hanging = people.server(base_url=simulator.servers[2].base_url, api_key=simulator.servers[2].key)
+    stuck = channel_of(simulator.phone("stuck", server=2), clinic, hanging)
+    slow = channel_of(simulator.phone("maria"), clinic, server)
+    simulator.servers[2].hangs()
+    simulator.phone("maria").answers_after(0.7)
+
+    with a_loop_beside():
+        wait_until(lambda: Watch.objects.filter(look_no=1).count() == 2, "both are looked at")
+        asked_to_leave()
+        wait_until(lambda: not Watch.objects.exclude(lease_until=None), "both are free", seconds=3)
+
+    assert Watch.objects.get(channel=slow).connection_status == "open"
+    assert Watch.objects.get(channel=stuck).connection_status == "unknown"
+    assert due.claim(10)[0].channel_id == stuck.pk
+
+
+def test_a_worker_that_is_leaving_starts_no_loop(fast, clinic, simulator, server, asked_to_leave):
+    channel_of(simulator.phone("maria"), clinic, server)
+    asked_to_leave()
+    watch.look_at_what_is_due()
+    assert due.claim(10) == []  # nobody adopted it
+
+
 def test_a_look_holds_no_transaction_and_touches_no_database(fast, clinic, simulator, server, django_db_blocker):
     channel_of(simulator.phone("maria"), clinic, server)
     watch.upkeep.keep_up()
@@ -104,7 +197,7 @@ def test_a_request_during_an_idle_loop_is_answered_within_seconds(fast, settings
 
 def test_a_loop_whose_threads_are_all_busy_sleeps_until_one_is_free():
     loop = watch._Loop(pool=None, threads=2)
-    loop.in_flight = 2
+    loop.in_flight = {(1, 1): None, (2, 1): None}
     assert loop._idle_seconds() > watch.CLAIM_EVERY
 
 

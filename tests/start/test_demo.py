@@ -73,7 +73,13 @@ def test_without_a_demonstration_a_command_is_refused_with_a_sentence(clone):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("postgres", "postgres -D"), ("valkey", "valkey-server"), ("web", "-m gunicorn"), ("worker", "-A config worker")],
+    [
+        ("postgres", "postgres -D"),
+        ("valkey", "valkey-server"),
+        ("web", "-m gunicorn"),
+        ("worker", "-Q watch"),
+        ("errands", "-Q errands"),
+    ],
 )
 def test_a_child_that_dies_is_restarted_and_said(lasting_demo, name, words):
     clone, run = lasting_demo.clone, lasting_demo.run

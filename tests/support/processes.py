@@ -44,6 +44,7 @@ QUICK = {
     "HEARTBEAT_MINUTE_SECONDS": str(MINUTE),
 }
 WORKER = "celery -A config worker -Q watch -c 2 --without-gossip --without-mingle"  # as in production
+ERRANDS = "celery -A config worker -Q errands -c 1 -n errands@%h --without-gossip --without-mingle"
 BEAT = "celery -A config beat --max-interval 1"
 WEB = "gunicorn config.wsgi --worker-class gthread --threads 2 --workers 1 --no-control-socket"
 
@@ -78,6 +79,14 @@ class Process:
 
     def says(self, words: str) -> bool:
         return words in self.log.read_text(errors="replace")
+
+    def leaves(self) -> float:
+        """Ask it to leave, as a supervisor does, and wait for its end; return the seconds that it took."""
+        self.is_wanted = False
+        started = time.monotonic()
+        self._main.terminate()
+        self._main.wait(PATIENCE)
+        return time.monotonic() - started
 
     def is_killed(self) -> None:
         """kill -9, the children too: nobody says goodbye."""
@@ -145,8 +154,12 @@ class Processes:
         for log in sorted(self._folder.glob("*.log")):  # pytest shows it where the test failed
             print(f"--- {log}", *log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:], sep="\n")
 
-    def worker(self, **settings: object) -> Process:
-        return self._start_ours("worker", WORKER, settings)
+    def worker(self, *, app: str = "config", **settings: object) -> Process:
+        """`app`: whose application it is; a test's own launcher may stand around ours."""
+        return self._start_ours("worker", WORKER.replace("-A config", f"-A {app}"), settings)
+
+    def errands(self, **settings: object) -> Process:
+        return self._start_ours("errands", ERRANDS, settings)
 
     def beat(self, **settings: object) -> Process:
         return self._start_ours("beat", BEAT, settings)

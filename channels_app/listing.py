@@ -1,0 +1,94 @@
+"""A server's own full list: asked for where many of its numbers want to know why, and kept beside each of them.
+
+An errand of its own, outside any look's lease: it may take half a minute. Looks read what it left.
+"""
+
+import json
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from channels_app.due import WATCHED
+from channels_app.gateways import MISSING, Listing, evolution
+from core.fields import Secret
+
+log = structlog.get_logger(__name__)
+
+LIST_SECONDS = 30.0
+
+
+def refresh(server_id: int) -> None:
+    """Ask the server for its list and keep it, unless that was done within this tick. Never raises."""
+    try:
+        asked = _claim(server_id)
+        if asked is None:
+            return
+        base_url, operator_owned, key = asked
+        listing = evolution.list_all(base_url=base_url, key=Secret(key), operator_owned=operator_owned, seconds=LIST_SECONDS)
+        kept = _keep(server_id, listing)
+    except Exception as error:
+        log.error("a list failed", server=server_id, error=type(error).__name__, exc_info=error)
+    else:
+        rows = len(listing.rows or ())
+        log.info("list", server=server_id, rows=rows, channels=kept, failure=listing.failure)
+
+
+def _claim(server_id: int) -> tuple[str, bool, str] | None:
+    """Make the list ours to ask for; None where somebody has just asked, or it is not to be had."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"server": server_id, "tick": timedelta(seconds=settings.HEARTBEAT_TICK_SECONDS)})
+        return cursor.fetchone()
+
+
+def _keep(server_id: int, listing: Listing) -> int:
+    """Write what the list says of each channel of the server; return how many there are."""
+    with connection.cursor() as cursor:
+        if listing.is_legacy:
+            cursor.execute("update channels_app_reachability set is_legacy = true where server_id = %s", [server_id])
+        if listing.rows is None:
+            return 0
+        cursor.execute(_CHANNELS, [server_id])
+        channels = cursor.fetchall()
+        rows = [json.dumps(listing.rows.get(name, MISSING)) for _, name in channels]
+        ids, names = [channel_id for channel_id, _ in channels], [name for _, name in channels]
+        cursor.execute(_KEEP, {"ids": ids, "names": names, "rows": rows, "server": server_id})
+        return len(channels)
+
+
+_CLAIM = """
+with claimed as (
+    insert into channels_app_reachability as r (server_id, tenant_id, list_asked_at)
+    select s.id, s.tenant_id, statement_timestamp() from channels_app_server s
+    where s.id = %(server)s and s.archived_at is null and s.api_key <> ''
+    on conflict (server_id) do update set list_asked_at = excluded.list_asked_at
+    where not r.is_legacy and (r.list_asked_at is null
+        or r.list_asked_at <= statement_timestamp() - %(tick)s or r.list_asked_at > statement_timestamp())
+    returning server_id
+)
+select s.base_url, s.tenant_id is null, s.api_key
+from claimed join channels_app_server s on s.id = claimed.server_id
+"""
+
+_CHANNELS = f"""
+select c.id, c.instance_name
+from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
+where c.server_id = %s and {WATCHED}
+order by c.id
+"""  # noqa: S608 (our own constants)
+
+# Locked in the order of their ids, as a flush does. A channel that was moved or renamed meanwhile is left alone.
+_KEEP = """
+with v as (
+    select * from unnest(%(ids)s::bigint[], %(names)s::text[], %(rows)s::jsonb[]) as v (channel_id, name, row)
+), locked as materialized (
+    select channel_id from channels_app_watch where channel_id = any(%(ids)s::bigint[])
+    order by channel_id for no key update
+)
+update channels_app_watch w
+set listed = v.row, listed_at = statement_timestamp()
+from v join locked using (channel_id)
+    join channels_app_channel c on c.id = v.channel_id and c.server_id = %(server)s and c.instance_name = v.name
+where w.channel_id = v.channel_id
+"""

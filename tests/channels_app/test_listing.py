@@ -1,0 +1,131 @@
+"""A server's own list, kept beside its channels: real HTTP to the simulator, the real database."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from channels_app import due, listing, tasks, upkeep
+from channels_app.models import Channel, Reachability, Watch
+from tests.support import people
+from tests.support.raw_server import ok, raw_server
+from tests.support.simulator import simulator
+
+__all__ = ["simulator"]
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def server(db, simulator):
+    return people.server(base_url=simulator.server.base_url, api_key=simulator.server.key)
+
+
+def channel_of(phone, clinic, server, **fields):
+    channel = people.channel(clinic, server, instance_name=phone.name, **fields)
+    upkeep.keep_up()
+    return channel
+
+
+def listed(channel):
+    return Watch.objects.values_list("listed", flat=True).get(channel=channel)
+
+
+def test_each_channel_gets_its_row(clinic, simulator, server):
+    phone = simulator.phone("maria")
+    phone.logs_out()
+    channel = channel_of(phone, clinic, server)
+
+    tasks.list_server(server.pk, a_newer_argument=1)
+
+    kept = listed(channel)
+    assert (kept["status"], kept["reason"], kept["integration"]) == ("close", 401, "WHATSAPP-BAILEYS")
+    assert "token" not in str(kept)
+    (order,) = due.claim(10)
+    assert order.target.row == kept
+    assert order.target.row_is_fresh
+
+
+def test_a_name_that_a_complete_list_does_not_have_is_missing(clinic, simulator, server):
+    simulator.phone("maria")
+    channel = people.channel(clinic, server, instance_name="nobody")
+    upkeep.keep_up()
+    listing.refresh(server.pk)
+    assert listed(channel) == {"missing": True}
+
+
+def test_a_list_is_asked_for_once_a_tick(clinic, simulator, server):
+    channel = channel_of(simulator.phone("maria"), clinic, server)
+    listing.refresh(server.pk)
+    Watch.objects.update(listed=None)
+
+    listing.refresh(server.pk)
+    assert listed(channel) is None
+
+    Reachability.objects.update(list_asked_at=timezone.now() - HOUR)
+    listing.refresh(server.pk)
+    assert listed(channel)
+
+
+def test_a_clock_that_went_back_does_not_hold_a_list_up(clinic, simulator, server):
+    channel = channel_of(simulator.phone("maria"), clinic, server)
+    Reachability.objects.update_or_create(server=server, defaults={"list_asked_at": timezone.now() + HOUR})
+    listing.refresh(server.pk)
+    assert listed(channel)
+
+
+def test_a_list_that_does_not_come_leaves_what_was_known(clinic, simulator, server):
+    channel = channel_of(simulator.phone("maria"), clinic, server)
+    Watch.objects.update(listed={"missing": True}, listed_at=timezone.now() - HOUR)
+    simulator.server.loses_its_database()
+
+    listing.refresh(server.pk)
+
+    assert listed(channel) == {"missing": True}
+    (order,) = due.claim(10)
+    assert not order.target.row_is_fresh
+
+
+def test_a_clinic_s_own_server_is_listed_under_its_clinic(clinic, simulator, settings):
+    with raw_server(lambda visit: visit.answer(ok(b'[{"name": "maria", "connectionStatus": "open"}]'))) as raw:
+        own = people.server(clinic, base_url=raw.url)
+        listing.refresh(own.pk)
+    assert Reachability.objects.get(server=own).tenant_id == clinic.pk
+
+
+def test_an_old_version_is_never_asked_for_its_list_again(clinic, settings):
+    settings.EVOLUTION_ALLOWED_HOSTS = ["127.0.0.0/8"]
+    settings.HEARTBEAT_TICK_SECONDS = 0
+    with raw_server(lambda visit: visit.answer(ok(b'[{"instance": {"instanceName": "maria"}}]'))) as raw:
+        server = people.server(base_url=raw.url)
+        channel = people.channel(clinic, server, instance_name="maria")
+        upkeep.keep_up()
+        listing.refresh(server.pk)
+        listing.refresh(server.pk)
+
+    assert raw.connections == 1
+    assert listed(channel) is None
+    (order,) = due.claim(10)
+    assert not order.has_list
+
+
+@pytest.mark.parametrize("without", [{"api_key": ""}, {"archived_at": timezone.now()}], ids=["key", "life"])
+def test_a_server_without_its_own_key_has_no_list(clinic, simulator, server, without):
+    channel = channel_of(simulator.phone("maria"), clinic, server, own_token="token-maria")
+    type(server).objects.filter(pk=server.pk).update(**without)
+    listing.refresh(server.pk)
+    assert listed(channel) is None
+
+
+def test_a_channel_that_is_renamed_while_the_list_is_asked_for_gets_no_row(clinic, simulator, server):
+    channel = channel_of(simulator.phone("maria"), clinic, server)
+    server.refresh_from_db()
+    asked = listing.evolution.list_all(base_url=server.base_url, key=server.api_key, operator_owned=True, seconds=5)
+    Channel.objects.filter(pk=channel.pk).update(instance_name="rosa")
+    listing._keep(server.pk, asked)
+    assert listed(channel) == {"missing": True}
+
+
+def test_a_database_that_fails_is_one_line(clinic, caplog):
+    listing.refresh("no number")
+    assert "a list failed" in caplog.text

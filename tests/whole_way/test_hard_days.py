@@ -1,0 +1,65 @@
+"""A number that kills whoever looks at it, and a worker that is told to leave with its hands full."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+from channels_app import due
+from channels_app.models import Watch
+from tests.support import people
+from tests.support.deadly import DEADLY
+from tests.support.processes import INTERVAL, wait_until
+
+TICK = 1
+LEASE = 12  # seconds: 2 D + 10
+STRIKES = 3
+
+
+def test_a_number_that_kills_its_process_each_time_costs_no_other_a_second_look(place, server, processes):
+    deadly = people.channel(place.quiet.tenant, server, instance_name=DEADLY)
+    others = [place.channel, place.quiet]
+    processes.worker(app="tests.support.deadly")
+    processes.beat()
+    wait_until(lambda: Watch.objects.filter(channel__in=others, connection_status="open").count() == 2, "the others are seen")
+    gaps = Gaps(others)
+
+    wait_until(lambda: gaps.grow() and Watch.objects.get(channel=deadly).strikes >= STRIKES, "it has killed often", seconds=120)
+
+    # The first death takes with it whoever was looked at beside it; from then on it dies alone.
+    assert gaps.longest() <= timedelta(seconds=INTERVAL + LEASE + 3 * TICK)
+    assert Watch.objects.get(channel=deadly).connection_status == "unknown"
+    assert not Watch.objects.filter(channel__in=others, strikes__gt=0)
+
+
+class Gaps:
+    """Between the verdicts on each number."""
+
+    def __init__(self, channels):
+        self._channels = channels
+        self._verdicts = {channel.pk: set() for channel in channels}
+
+    def grow(self) -> bool:
+        for channel_id, at in Watch.objects.filter(channel__in=self._channels).values_list("channel_id", "last_verdict_at"):
+            self._verdicts[channel_id].add(at)
+        return True
+
+    def longest(self) -> timedelta:
+        each = [sorted(verdicts) for verdicts in self._verdicts.values()]
+        return max(later - sooner for verdicts in each for sooner, later in pairwise(verdicts))
+
+
+def test_a_worker_with_its_hands_full_leaves_when_it_is_told_and_leaves_nothing_claimed(place, processes, simulator):
+    deadline = 20
+    dead = people.server(base_url=simulator.servers[2].base_url, api_key=simulator.servers[2].key)
+    stuck = [people.channel(place.quiet.tenant, dead) for _ in range(20)]
+    simulator.servers[2].hangs()
+    worker = processes.worker(HEARTBEAT_TIMEOUT_SECONDS=deadline)
+    processes.beat()
+    place.is_connected()
+    wait_until(lambda: Watch.objects.filter(channel__in=stuck).exclude(lease_until=None), "it hangs")
+
+    seconds = worker.leaves()
+
+    assert seconds < deadline / 2  # Celery's own goodbye; what hangs is not waited for
+    assert not Watch.objects.exclude(lease_until=None)
+    assert not Watch.objects.filter(strikes__gt=0)
+    assert {order.channel_id for order in due.claim(100)} >= {channel.pk for channel in stuck[:1]}
