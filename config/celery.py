@@ -1,6 +1,7 @@
 """The Celery application. Workers and beat act as the service; the web process imports this file too and does not."""
 
 import os
+import resource
 
 from celery import Celery, signals
 
@@ -8,6 +9,8 @@ from channels_app import leaving
 from tenants import scope
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+MOST_FILES = 65_536  # every connection that http keeps is one, and 1,024 is a usual limit
 
 app = Celery("vigia")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -18,6 +21,15 @@ app.autodiscover_tasks()
 @signals.beat_init.connect
 def _act_as_the_service(**_facts: object) -> None:
     scope.declare_service()
+
+
+@signals.celeryd_init.connect
+def _raise_our_limits(**_facts: object) -> None:
+    """Open as many files as we may; and let the system's resolver, whose threads a dead name server holds, give up soon."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:2")
 
 
 @signals.worker_shutting_down.connect  # in the main process; the loops run in its children

@@ -1,15 +1,28 @@
 """Host names to addresses, within a deadline that the system's resolver does not know.
 
-One thread per lookup that is under way, shared by all who ask for the same name: a name that hangs delays
-nobody else. The threads are daemons and never joined; what they find stays good for `REMEMBER_SECONDS`.
+A few daemon threads ask, and are never joined; all who want the same name share one lookup, and what is found stays good
+for `REMEMBER_SECONDS`. A name that hangs keeps its thread: those that never hung are asked for first, who has waited too
+long is not asked for any more, and a name that was found not long ago is taken as it was then.
 """
 
+import itertools
 import socket
 import threading
 import time
+from collections import Counter
+from queue import PriorityQueue
 
 REMEMBER_SECONDS = 10.0  # one tick: the fleet's names are resolved once in it
+STALE_SECONDS = 600.0  # for so long the last answer does where the next one does not come
+STALE_AFTER = 1.0  # seconds that somebody who has such an answer waits for a newer one
+LONGEST_IN_QUEUE = 10.0  # of a name that hung before: whoever wanted it has gone
 MOST_REMEMBERED = 10_000
+THREADS = 32
+
+
+def ask(host: str) -> list[tuple]:
+    """Ask the system. A test's launcher may put something else here."""
+    return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
 
 
 class NameNotResolved(Exception):
@@ -21,23 +34,67 @@ class NameNotResolved(Exception):
 
 
 class _Lookup:
-    def __init__(self) -> None:
+    def __init__(self, host: str, before: "_Lookup | None") -> None:
+        self.host = host
+        self.asked_for_at = time.monotonic()
+        self.is_asked = False  # by a thread of ours, of the system
         self.done = threading.Event()
-        self.addresses: list[str] = []
         self.failure = ""
-        self.good_until = 0.0
+        self.addresses: list[str] = []
+        self.good_until = self.found_at = 0.0
+        if before:
+            self.addresses, self.found_at = before.addresses, before.found_at  # until there is an answer
+
+    @property
+    def has_an_old_answer(self) -> bool:
+        return bool(self.addresses) and time.monotonic() - self.found_at < STALE_SECONDS
+
+
+class _Pool:
+    """Threads that are started as they are needed. What hung less often comes first, then what came first."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.hung: Counter[str] = Counter()
+        self._numbers = itertools.count()
+        self._queue: PriorityQueue[tuple[int, int, _Lookup]] = PriorityQueue()
+
+    def take(self, lookup: _Lookup) -> None:
+        """Queue it; under the lock. Raises RuntimeError where there is no thread at all, and none can be started."""
+        if self.started < THREADS:
+            try:
+                threading.Thread(target=self._work, daemon=True, name="resolver").start()
+                self.started += 1
+            except RuntimeError:  # no more threads: those that run do it
+                if not self.started:
+                    raise
+        self._queue.put((self.hung[lookup.host], next(self._numbers), lookup))
+
+    def _work(self) -> None:
+        while True:
+            times_hung, _, lookup = self._queue.get()
+            if times_hung and time.monotonic() - lookup.asked_for_at > LONGEST_IN_QUEUE:
+                lookup.failure = "timeout"
+            else:
+                lookup.is_asked = True
+                _ask_system(lookup)
+            lookup.done.set()
 
 
 _lock = threading.Lock()
 _lookups: dict[str, _Lookup] = {}
+_pool = _Pool()
 
 
 def resolve(host: str, *, seconds: float) -> list[str]:
     """Return all addresses of `host`, the one that last answered first. Raises `NameNotResolved`."""
     lookup = _lookup_of(host)
-    if not lookup.done.wait(seconds):
-        raise NameNotResolved("timeout")
-    if lookup.failure:
+    if not lookup.done.wait(min(seconds, STALE_AFTER) if lookup.has_an_old_answer else seconds):
+        if lookup.is_asked:
+            _pool.hung[host] = min(_pool.hung[host] + 1, 100)
+        if not lookup.has_an_old_answer:
+            raise NameNotResolved("timeout")
+    elif lookup.failure:
         raise NameNotResolved(lookup.failure)
     return list(lookup.addresses)
 
@@ -51,9 +108,9 @@ def prefer(host: str, address: str) -> None:
 
 
 def forget() -> None:
-    """Drop what is known: after a fork (its lock and lookups belong to another process), and in tests."""
-    global _lock, _lookups
-    _lock, _lookups = threading.Lock(), {}
+    """Drop what is known: after a fork (its lock, lookups and threads belong to another process), and in tests."""
+    global _lock, _lookups, _pool
+    _lock, _lookups, _pool = threading.Lock(), {}, _Pool()
 
 
 def _lookup_of(host: str) -> _Lookup:
@@ -63,28 +120,26 @@ def _lookup_of(host: str) -> _Lookup:
             return known
         if len(_lookups) >= MOST_REMEMBERED:
             _lookups.clear()
-        lookup = _lookups[host] = _Lookup()
-    before = known.addresses[:1] if known else []
-    try:
-        threading.Thread(target=_ask_system, args=(host, lookup, before), daemon=True, name="resolver").start()
-    except RuntimeError:  # no more threads
-        lookup.failure = "own limit"
-        lookup.done.set()
+            _pool.hung.clear()
+        lookup = _lookups[host] = _Lookup(host, known)
+        try:
+            _pool.take(lookup)
+        except RuntimeError:
+            lookup.failure = "own limit"
+            lookup.done.set()
     return lookup
 
 
-def _ask_system(host: str, lookup: _Lookup, before: list[str]) -> None:
+def _ask_system(lookup: _Lookup) -> None:
     try:
-        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-        lookup.addresses = _first(before[0], addresses) if before else addresses
-        lookup.good_until = time.monotonic() + REMEMBER_SECONDS
+        addresses = list(dict.fromkeys(str(answer[4][0]) for answer in ask(lookup.host)))
+        lookup.addresses = _first(lookup.addresses[0], addresses) if lookup.addresses else addresses
+        lookup.found_at = time.monotonic()
+        lookup.good_until = lookup.found_at + REMEMBER_SECONDS
     except (socket.gaierror, UnicodeError) as error:  # UnicodeError: a label that cannot be encoded
         lookup.failure = _kind(error)
     except Exception:
         lookup.failure = "resolver gone"
-    finally:
-        lookup.done.set()
 
 
 def _kind(error: Exception) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.embedded import watchdog
 from config.embedded.terminal import Problem, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,13 +89,22 @@ def _try_lock(folder: Path) -> int | None:
     except BlockingIOError:
         os.close(lock)
         return None
+    _stop_leftovers(folder / "lock")
     os.truncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
+    os.write(lock, f"{os.getpid()}\n".encode())
     return lock
 
 
+def _stop_leftovers(lock: Path) -> None:
+    """Kill what a run left whose parent and watchdog were killed: its folder is ours now. No pid that was given away again."""
+    noted = {line.partition(" ")[::2] for line in lock.read_text().splitlines()[1:]}
+    left = [int(pid) for pid, started in noted if started and watchdog.started(int(pid)) == started]
+    if left:
+        watchdog.kill(left, seconds=3)
+
+
 def _owner_lives(folder: Path) -> bool:
-    pid = (folder / "lock").read_text()
+    pid = (folder / "lock").read_text().partition("\n")[0]
     return not pid or Path("/proc", pid).exists()
 
 

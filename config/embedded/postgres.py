@@ -150,6 +150,7 @@ def _drop_foreign_pid_file(data: Path) -> None:
     pid = _pid_in_file(data)
     if pid and Path("/proc", str(pid)).exists() and not _works_in(pid, data):
         (data / "postmaster.pid").unlink()
+        (data / f"{SOCKET_NAME[1:]}.lock").unlink(missing_ok=True)  # a killed one's, which nobody has buried yet, is in both
 
 
 def _pid_in_file(data: Path) -> int | None:

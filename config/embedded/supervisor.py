@@ -81,6 +81,8 @@ class Guard:
 
     def watch(self, pid: int, *, number: signal.Signals = signal.SIGTERM, last: bool = False) -> None:
         self._watched[pid] = {"watch": pid, "signal": int(number), "last": last}
+        # For whoever owns the folder after us, should the watchdog be killed as well.
+        os.write(self._lock, f"{pid} {watchdog.started(pid)}\n".encode())
         self._tell(self._watched[pid])
 
     def forget(self, pid: int) -> None:

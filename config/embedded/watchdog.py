@@ -87,6 +87,11 @@ def members(roots: Iterable[int]) -> set[Seen]:
     return found
 
 
+def started(pid: int) -> str:
+    """Return when this process started, or "" where there is none: with its pid it stands for itself alone."""
+    return next((seen.started for seen in _living() if seen.pid == pid), "")
+
+
 def _living() -> list[Seen]:
     living = []
     for folder in Path("/proc").iterdir():

@@ -91,14 +91,22 @@ def test_what_a_run_left_whose_watchdog_was_killed_too_is_swept_at_the_next(clon
     run = clone.start("exec", "python", "-c", SLEEP, str(clone.folder))
     assert run.wait_for("READY")
     left = next((clone.folder / "var").glob("test-*"))
+    stranger = subprocess.Popen(["sleep", "600"])
+    with (left / "lock").open("a") as noted:  # as if its pid had been that of one of ours, before
+        noted.write(f"{stranger.pid} 1\n")
     run.send(signal.SIGSTOP)  # else it would start another one
     os.kill(clone.pid_of("watchdog.py"), signal.SIGKILL)
     run.send(signal.SIGKILL)
     run.process.wait()
 
-    clone.finish("exec", "true")
+    assert clone.left_running()
+    assert clone.finish("exec", "true").code == 0
 
     assert not left.exists()
+    assert clone.left_running() == []
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
 
 
 def test_a_path_too_long_or_too_odd_for_a_socket_is_handled_and_said(place):

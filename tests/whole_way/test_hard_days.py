@@ -1,10 +1,13 @@
 """A number that kills whoever looks at it, and a worker that is told to leave with its hands full."""
 
+import resource
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 from channels_app import due
 from channels_app.models import Watch
+from config.celery import MOST_FILES
 from tests.support import people
 from tests.support.deadly import DEADLY
 from tests.support.processes import INTERVAL, wait_until
@@ -63,3 +66,35 @@ def test_a_worker_with_its_hands_full_leaves_when_it_is_told_and_leaves_nothing_
     assert not Watch.objects.exclude(lease_until=None)
     assert not Watch.objects.filter(strikes__gt=0)
     assert {order.channel_id for order in due.claim(100)} >= {channel.pk for channel in stuck[:1]}
+
+
+def test_a_worker_may_open_as_many_files_as_the_machine_lets_it(place, processes):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))  # what a service gets where nobody has said more
+    try:
+        worker = processes.worker()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    processes.beat()
+    place.is_connected()
+
+    (line,) = [line for line in Path(f"/proc/{worker.pid}/limits").read_text().splitlines() if "open files" in line]
+    assert int(line.split()[3]) == min(hard if hard > 0 else MOST_FILES, MOST_FILES)
+
+
+def test_many_numbers_that_fall_at_once_cost_a_few_questions_and_one_list(place, processes, server, simulator):
+    numbers = [f"number-{n}" for n in range(20)]
+    channels = [people.channel(place.quiet.tenant, server, instance_name=name) for name in numbers]
+    phones = [simulator.phone(name) for name in numbers]
+    processes.worker()
+    processes.errands()
+    processes.beat()
+    watches = Watch.objects.filter(channel__in=channels)
+    wait_until(
+        lambda: watches.filter(connection_status="open", listed_at__isnull=False).count() == 20, "all are seen and listed"
+    )
+
+    for phone in phones:
+        phone.logs_out()
+
+    wait_until(lambda: watches.filter(cause="logged_out").count() == 20, "all are known to be logged out")
