@@ -7,6 +7,7 @@ connects to checked addresses only. One TLS context per process: reading the CA 
 
 import logging
 import os
+import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ KEEP_SECONDS = 10.0  # Node closes idle connections after 5 s; ours would pile u
 MOST_HOSTS = 512
 MOST_KEPT_PER_HOST = 64
 LONGEST_WAIT = timedelta(days=1)
+LONGEST_CHUNK_LINE = 4096  # its size and extensions
+
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class BadCertificate(Failure):
@@ -53,10 +57,17 @@ class Answer:
     content_type: str
     took_seconds: float
     retry_after: timedelta | None  # at most LONGEST_WAIT
+    on_kept_connection: bool = False  # it may have been sent before we asked, and be meant for another
 
 
 def get(
-    url: str, *, headers: dict[str, str], seconds: float, max_bytes: int = LOOK_BYTES, operator_owned: bool = False
+    url: str,
+    *,
+    headers: dict[str, str],
+    seconds: float,
+    max_bytes: int = LOOK_BYTES,
+    operator_owned: bool = False,
+    fresh: bool = False,  # on a connection of its own
 ) -> Answer:
     """Ask once, all within `seconds`: name, connection, TLS, request, answer. Safe to call from any thread.
 
@@ -65,6 +76,7 @@ def get(
     """
     started = time.monotonic()
     look = wire.Look(deadline=started + seconds, most_bytes=max_bytes + HEAD_BYTES, operator_owned=operator_owned)
+    look.reuse_allowed = not fresh
     _thread.look = look
     try:
         return _ask(url, headers, look, max_bytes, started)
@@ -101,7 +113,7 @@ def _ask(url: str, headers: dict[str, str], look: wire.Look, max_bytes: int, sta
     try:
         response = _adapter(look.operator_owned).ask(url, headers, look.remaining())
         try:
-            return _read(response, max_bytes, started)
+            return _read(response, max_bytes, started, on_kept_connection=not look.dialled)
         finally:
             response.close()  # a connection whose answer was not read to its end is not used again
     except (Failure, AddressRefused):
@@ -110,7 +122,8 @@ def _ask(url: str, headers: dict[str, str], look: wire.Look, max_bytes: int, sta
         raise _failure(error, look) from error
 
 
-def _read(response: requests.Response, max_bytes: int, started: float) -> Answer:
+def _read(response: requests.Response, max_bytes: int, started: float, *, on_kept_connection: bool) -> Answer:
+    _refuse_odd_framing(response)
     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise BadAnswer("encoded")
     good = response.status_code == 200
@@ -126,7 +139,17 @@ def _read(response: requests.Response, max_bytes: int, started: float) -> Answer
         content_type=response.headers.get("Content-Type", ""),
         took_seconds=time.monotonic() - started,
         retry_after=_wait(response.headers.get("Retry-After", "")),
+        on_kept_connection=on_kept_connection,
     )
+
+
+def _refuse_odd_framing(response: requests.Response) -> None:
+    """Refuse what http.client forgives: it reads to the end of the stream where it cannot tell the body's length."""
+    length = response.headers.get("Content-Length", "0").strip()
+    if not (length.isascii() and length.isdigit()):
+        raise BadAnswer("malformed")
+    if response.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise BadAnswer("encoded")
 
 
 def _wait(text: str) -> timedelta | None:
@@ -178,6 +201,14 @@ class _BoundedResponse(HTTPConnection.response_class):
         super().begin()
         if self.fp.saw_end:  # http.client takes the end of the stream for the end of the headers
             raise BadAnswer("cut")
+
+    def _read_next_chunk_size(self) -> int:
+        """As http.client's, but by HTTP's grammar: there `int` takes "0x5", "+5" and "5_0" for sizes as well."""
+        line = self.fp.readline(LONGEST_CHUNK_LINE + 1)
+        size = line.partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(size) or not line.endswith(b"\n"):
+            raise ValueError  # http.client makes it an IncompleteRead
+        return int(size, 16)
 
     def _close_conn(self) -> None:  # http.client calls it when the body is over
         # Bytes beyond it would be read as the answer to the next look, perhaps another tenant's.
