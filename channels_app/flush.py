@@ -6,7 +6,7 @@ instance or key is no longer the row's is dropped, because a look that came late
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from channels_app import due, verdicts
 from channels_app.due import WATCHED, Order
 from channels_app.reachability import Seen, Servers
 from channels_app.verdicts import History
-from incidents import ledger
+from incidents import instability, ledger
 from incidents.advice import Subject
 from incidents.causes import UNSEEN_OWN_NETWORK
 from incidents.ledger import Bad, Recovered
@@ -28,6 +28,8 @@ from incidents.readings import Health, Reading, Status
 log = structlog.get_logger(__name__)
 
 READINGS_KEPT = 10
+MOST_COUNTED = 32_767  # that the column of a streak holds
+A_CAUSE_HOLDS = 2  # verdicts in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,15 @@ class _Row:
     threshold_seconds: float | None
     good_streak: int
     good_since: datetime | None
+    health_changes: list[datetime]
     run_readings: str
     last_verdict_at: datetime | None
     unseen_since: datetime | None
     raw_state: str
     code: int | None
     incident_open: bool
+    unstable_open: bool
+    opened_before: list[datetime]
 
     def is_still_of(self, order: Order) -> bool:
         target = order.target
@@ -149,10 +154,25 @@ class _Row:
                 good_since=self.good_since,
             ),
             incident_open=self.incident_open,
+            unstable_open=self.unstable_open,
             is_paired=self.paired_at is not None or _shows_pairing(seen),
+            was_healthy=self.was_healthy(seen),
+            health_changes=tuple(self.health_changes) if self.last_verdict_at else (),
+            opened_before=tuple(self.opened_before),
             last_verdict_at=self.last_verdict_at,
             unseen_since=self.unseen_since,
         )
+
+    def was_healthy(self, seen: Reading) -> bool | None:
+        """By the last verdict. What comes and goes with the server is no change of the number's own health."""
+        is_the_servers = verdicts.SERVER_WIDE & {self.cause, seen.cause}
+        if self.paired_at is None or self.status == Status.UNKNOWN or is_the_servers:
+            return None
+        return self.status == Status.OPEN
+
+    def streak(self, seen: Reading) -> int:
+        """Return how many verdicts in a row have this cause and code, this one counted."""
+        return self.cause_streak + 1 if (self.cause, self.code) == (seen.cause, seen.code) else 1
 
     def subject(self) -> Subject:
         return Subject(
@@ -206,17 +226,26 @@ class _Judged:
         return [*json.loads(self.row.run_readings), told][-READINGS_KEPT:]
 
     def bad(self) -> Bad:
+        decision = self.decision
+        is_unstable = decision.step in (Step.UNSTABLE_OPENS, Step.UNSTABLE_STAYS)
+        is_down = self.seen.health is Health.UNHEALTHY
+        drops, minutes = instability.count(decision.health_changes, is_down=is_down) if is_unstable else (0, 0)
         return Bad(
             subject=self.row.subject(),
             seen=self.seen,
-            started_at=self.decision.run.first_unhealthy_at,
+            started_at=decision.started_at or decision.run.first_unhealthy_at,
             readings=self.readings(),
+            cause_holds=is_unstable or self.row.streak(self.seen) >= A_CAUSE_HOLDS,
+            is_unstable=is_unstable,
+            drops=drops,
+            minutes=minutes,
         )
 
     def columns(self) -> tuple:
         """The watch's new values, in the order of _COLUMNS."""
         row, seen, decision, run = self.row, self.seen, self.decision, self.decision.run
         verdict = self.has_verdict
+        streak = row.streak(seen)
         gathers, keeps = decision.step in (Step.RUN_STARTS, Step.RUN_GOES_ON), decision.step in (Step.RECOVERS, Step.UNSEEN)
         return (
             row.channel_id,
@@ -225,7 +254,8 @@ class _Judged:
             seen.raw_state if verdict else row.raw_state,
             seen.code if verdict else row.code,
             seen.at if verdict and (seen.status != row.status or row.status_since is None) else row.status_since,
-            seen.at if verdict and (seen.cause != row.cause or row.cause_since is None) else row.cause_since,
+            seen.at if verdict and (streak == 1 or row.cause_since is None) else row.cause_since,
+            min(streak, MOST_COUNTED) if verdict else row.cause_streak,
             seen.at if seen.status is Status.OPEN else row.last_open_at,
             row.paired_at or (seen.at if _shows_pairing(seen) else None),
             seen.integration or row.integration,
@@ -237,6 +267,7 @@ class _Judged:
             self.policy.threshold.total_seconds() if verdict else row.threshold_seconds,
             run.good_streak,
             run.good_since,
+            f"{{{','.join(at.isoformat() for at in decision.health_changes)}}}",
             json.dumps(self.readings()) if gathers else row.run_readings if keeps else "[]",
             seen.at + timedelta(milliseconds=seen.took_ms),
             seen.at if verdict else row.last_verdict_at,
@@ -290,12 +321,10 @@ def _put_on_record(judged: list[_Judged], servers: Servers) -> Counter:
     by_step: dict[Step, list[_Judged]] = {}
     for item in judged:
         by_step.setdefault(item.decision.step, []).append(item)
-    opening = by_step.get(Step.INCIDENT_OPENS, ())
-    parents = servers.open_incidents(item.row.server_id for item in opening if item.is_its_servers)
-    opened = ledger.open_incidents(
-        replace(item.bad(), parent_id=parents.get(item.row.server_id) if item.is_its_servers else None) for item in opening
-    )
-    ledger.keep_incidents(item.bad() for item in by_step.get(Step.INCIDENT_STAYS, ()))
+    opening = [*by_step.get(Step.INCIDENT_OPENS, ()), *by_step.get(Step.UNSTABLE_OPENS, ())]
+    opened = ledger.open_incidents(_with_parents(opening, servers))
+    staying = [*by_step.get(Step.INCIDENT_STAYS, ()), *by_step.get(Step.UNSTABLE_STAYS, ())]
+    ledger.keep_incidents(item.bad() for item in staying)
     ended = by_step.get(Step.INCIDENT_RESOLVES, ())
     resolved = ledger.resolve_incidents(
         Recovered(subject=item.row.subject(), at=item.decision.resolved_at)
@@ -313,6 +342,13 @@ def _put_on_record(judged: list[_Judged], servers: Servers) -> Counter:
     return Counter(opened=opened, resolved=resolved)
 
 
+def _with_parents(opening: list[_Judged], servers: Servers) -> Iterator[Bad]:
+    """Hang what opens because its server is down on the server's incident."""
+    parents = servers.open_incidents(item.row.server_id for item in opening if item.is_its_servers)
+    for item in opening:
+        yield replace(item.bad(), parent_id=parents.get(item.row.server_id) if item.is_its_servers else None)
+
+
 _LOCK = f"""
 select w.channel_id, w.tenant_id, t.slug, t.name, c.name, s.id, s.name, s.base_url, s.tenant_id is null,
     coalesce(nullif(c.own_token, ''), s.api_key), coalesce(c.own_token, '') <> '',
@@ -320,9 +356,15 @@ select w.channel_id, w.tenant_id, t.slug, t.name, c.name, s.id, s.name, s.base_u
     w.look_no, w.connection_status, w.cause, w.status_since, w.cause_since,
     w.cause_streak, case when w.listed_at is not null then w.listed ->> 'missing' is null end,
     w.last_open_at, w.paired_at, w.integration, w.owner_jid,
-    w.first_unhealthy_at, w.bad_seconds, w.threshold_seconds, w.good_streak, w.good_since, w.run_readings::text,
+    w.first_unhealthy_at, w.bad_seconds, w.threshold_seconds, w.good_streak, w.good_since, w.health_changes,
+    w.run_readings::text,
     w.last_verdict_at, w.unseen_since,
-    w.raw_state, w.code, i.id is not null
+    w.raw_state, w.code, i.id is not null, coalesce(i.kind = 'unstable', false),
+    case when w.first_unhealthy_at is not null and i.id is null then array(
+        select b.opened_at from incidents_incident b
+        where b.channel_id = w.channel_id and b.resolution = 'recovered' and b.parent_id is null
+        order by b.started_at desc limit {instability.INCIDENTS - 1})
+    else '{{}}' end
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join channels_app_server s on s.id = c.server_id
@@ -341,6 +383,7 @@ _COLUMNS = {
     "code": "int",
     "status_since": "timestamptz",
     "cause_since": "timestamptz",
+    "cause_streak": "int",
     "last_open_at": "timestamptz",
     "paired_at": "timestamptz",
     "integration": "text",
@@ -352,6 +395,7 @@ _COLUMNS = {
     "threshold_seconds": "float8",
     "good_streak": "smallint",
     "good_since": "timestamptz",
+    "health_changes": "timestamptz[]",
     "run_readings": "jsonb",
     "last_health_check": "timestamptz",
     "last_verdict_at": "timestamptz",
@@ -360,12 +404,13 @@ _COLUMNS = {
 }
 
 # Who asked for a look while this one was under way gets another at once.
+# An array of arrays cannot be unnested into arrays: such a column comes as text.
 _WRITE = f"""
 update channels_app_watch w
 set lease_until = null, strikes = 0,
-    {", ".join(f"{name} = v.{name}" for name in _COLUMNS if name not in ("channel_id", "next_look_at"))},
+    {", ".join(f"{name} = v.{name}::{kind}" for name, kind in _COLUMNS.items() if name not in ("channel_id", "next_look_at"))},
     next_look_at = case when w.requested_at > w.look_started_at then statement_timestamp() else v.next_look_at end
-from unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())}) as v ({", ".join(_COLUMNS)})
+from unnest({", ".join(f"%s::{'text' if '[]' in kind else kind}[]" for kind in _COLUMNS.values())}) as v ({", ".join(_COLUMNS)})
 where w.channel_id = v.channel_id
 """  # noqa: S608
 

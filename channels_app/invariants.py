@@ -52,12 +52,17 @@ INVARIANTS = {
     """,
     "no incident stays open on a channel whose bad run is over": """
         select i.id from incidents_incident i join channels_app_watch w on w.channel_id = i.channel_id
-        where i.resolved_at is null and (w.first_unhealthy_at is null or w.good_streak >= 2)
+        where i.resolved_at is null and (w.first_unhealthy_at is null or (w.good_streak >= 2 and i.kind <> 'unstable'))
     """,
     "no incident is missing where the bad time passed the threshold": """
         select w.channel_id from channels_app_watch w
         where w.paired_at is not null and w.good_streak = 0 and w.bad_seconds >= w.threshold_seconds
             and not exists (select from incidents_incident i where i.channel_id = w.channel_id and i.resolved_at is null)
+    """,
+    "an incident follows one of its channel that was over before": """
+        select i.id from incidents_incident i left join incidents_incident f on f.id = i.follows_id
+        where i.follows_id is not null
+            and (f.channel_id is distinct from i.channel_id or f.resolved_at is null or f.resolved_at > i.started_at)
     """,
     "at most one open period per channel": """
         select max(id) from channels_app_connectionperiod where ended_at is null group by channel_id having count(*) > 1

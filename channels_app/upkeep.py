@@ -86,6 +86,7 @@ set look_no = w.look_no + 1, lease_until = null, next_look_at = statement_timest
     connection_status = 'unknown', cause = 'not_looked_at', raw_state = '', code = null,
     status_since = null, cause_since = null, last_verdict_at = null, unseen_since = null,
     first_unhealthy_at = null, bad_seconds = 0, good_streak = 0, good_since = null, run_readings = '[]',
+    health_changes = '{}', cause_streak = 0, strikes = 0, listed = null, listed_at = null,
     last_open_at = case when channel.stays then w.last_open_at end,
     paired_at = case when channel.stays then w.paired_at end,
     integration = case when channel.stays then w.integration else '' end,

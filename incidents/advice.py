@@ -10,10 +10,12 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from incidents import instability
 from incidents.causes import ASK_SUPPORT, CAUSES, SUPPORT_KNOWS, Acts
 
 # Pages whose buttons the steps name. While one is not built, its step shows the way to the support instead.
 BUTTONS_ARE_THERE = False
+FEWEST_DROPS_SPOKEN_OF = 2  # fewer are known where the watch was switched off between them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ def clinic_step(code: str, subject: Subject, *, support_knows: bool, drops: int 
     cause = CAUSES[code]
     told = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=support())
     if cause.acts is Acts.OWNER and subject.server_is_the_operators:
+        return told
+    if code == instability.CAUSE and drops < FEWEST_DROPS_SPOKEN_OF:
         return told
     steps = [cause.clinic_step]
     if cause.button_step:

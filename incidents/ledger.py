@@ -13,20 +13,21 @@ from datetime import datetime, timedelta
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
-from incidents import advice, notices
+from incidents import advice, instability, notices
 from incidents.advice import Subject
 from incidents.causes import Acts
 from incidents.models import Incident, IncidentEvent
 from incidents.notices import Outage
 from incidents.readings import Reading
 from notifications import announce
-from notifications.models import Notification
 from tenants import scope
 from tenants.models import Membership, User
 
 log = structlog.get_logger(__name__)
 
+FELL_AGAIN_WITHIN = timedelta(minutes=10)  # of a recovery: the incident follows the one before it
 DOUBLE_CLICK = timedelta(seconds=30)  # the same note by the same person within it was sent twice by mistake
 
 
@@ -39,6 +40,18 @@ class Bad:
     started_at: datetime  # the first unhealthy reading of the run
     readings: list[dict] = field(default_factory=list)  # of the run so far; kept with the incident that opens
     parent_id: int | None = None  # its server's incident, where that is what is wrong: then nobody is told of this one
+    cause_holds: bool = False  # two readings in a row had it
+    is_unstable: bool = False  # it keeps falling and coming back, and may be up just now
+    drops: int = 0  # of an unstable channel: how often it fell
+    minutes: int = 0  # and in how long a time
+
+    @property
+    def kind(self) -> str:
+        return Incident.Kind.UNSTABLE if self.is_unstable else self.seen.status
+
+    @property
+    def cause(self) -> str:
+        return instability.CAUSE if self.is_unstable else self.seen.cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +66,7 @@ def open_incidents(bad: Iterable[Bad]) -> int:
     if not bad:
         return 0
     won = _insert(bad.values())
-    outages = [_outage(incident_id, bad[channel_id]) for incident_id, channel_id in won]
+    outages = [_outage(incident_id, bad[channel_id], started_at) for incident_id, channel_id, started_at in won]
     IncidentEvent.objects.bulk_create(
         IncidentEvent(
             tenant_id=outage.subject.tenant_id,
@@ -72,26 +85,27 @@ def open_incidents(bad: Iterable[Bad]) -> int:
 
 
 def keep_incidents(bad: Iterable[Bad]) -> None:
-    """Let open incidents stay: a new cause becomes the current one, and whoever could not be told before is told now."""
+    """Let open incidents stay: a new cause becomes the current one, and whoever could not be told before is told now.
+
+    An incident of an unstable channel becomes one of instability, and remains one. Where a new cause makes it somebody
+    else's turn, they are told, once.
+    """
     bad = {item.subject.channel_id: item for item in bad}
     if not bad:
         return
-    needed = ("id", "channel_id", "parent_id", "cause", "notified_at", "started_at")
-    standing = Incident.objects.open().filter(channel__in=bad).only(*needed)
-    incidents = {incident.channel_id: incident for incident in standing}
-    _change_causes(
-        [
-            (incident, bad[channel_id])
-            for channel_id, incident in incidents.items()
-            if incident.cause != bad[channel_id].seen.cause
-        ]
-    )
-    untold = [
-        _outage(incident.pk, bad[channel_id])
-        for channel_id, incident in incidents.items()
-        if incident.notified_at is None and incident.parent_id is None
+    needed = ("id", "channel_id", "parent_id", "kind", "cause", "notified_at", "started_at")
+    standing = Incident.objects.open().filter(channel__in=bad).only(*needed).annotate(had_other_causes=_HAD_OTHER_CAUSES)
+    kept = [(incident, bad[incident.channel_id]) for incident in standing]
+    _change_causes([(incident, item) for incident, item in kept if incident.cause != item.cause])
+    at = max(item.seen.at for item in bad.values())
+    untold = [_outage(i.pk, item, i.started_at) for i, item in kept if i.notified_at is None and i.parent_id is None]
+    _tell_opened(untold, at=at)
+    turned = [
+        _outage(incident.pk, item, incident.started_at)
+        for incident, item in kept
+        if incident.notified_at and item.cause_holds and (incident.had_other_causes or incident.cause != item.cause)
     ]
-    _tell_opened(untold, at=max(item.seen.at for item in bad.values()))
+    _tell_whose_turn_it_is(turned, at=at)
 
 
 def resolve_incidents(recovered: Iterable[Recovered]) -> int:
@@ -104,13 +118,14 @@ def resolve_incidents(recovered: Iterable[Recovered]) -> int:
         won = cursor.fetchall()
     outages = {
         incident_id: Outage(incident_id=incident_id, subject=recovered[channel_id].subject, cause=cause, started_at=started_at)
-        for incident_id, channel_id, cause, started_at, _resolved_at in won
+        for incident_id, channel_id, cause, started_at, _parent_id, _resolved_at in won
     }
     resolved_at = {incident_id: at for incident_id, *_rest, at in won}
+    of_a_server = {incident_id for incident_id, *_rest, parent_id, _at in won if parent_id is not None}
     _write_resolved(
         [(outage.subject.tenant_id, incident_id, resolved_at[incident_id]) for incident_id, outage in outages.items()]
     )
-    told = _told_of_opening(outages)
+    told = _told(outages.keys() - of_a_server)  # of theirs they hear once, when the server's is over
     _tell(
         [notices.resolved(outage, at=resolved_at[i], told=told[i]) for i, outage in outages.items() if told.get(i)],
         tenants={i: outage.subject.tenant_id for i, outage in outages.items()},
@@ -202,18 +217,20 @@ def _put_on_timeline(incident: Incident, kind: IncidentEvent.Kind, **what: objec
     IncidentEvent.objects.create(tenant_id=incident.tenant_id, incident=incident, kind=kind, **what)
 
 
-def _outage(incident_id: int, bad: Bad) -> Outage:
+def _outage(incident_id: int, bad: Bad, started_at: datetime) -> Outage:
     return Outage(
         incident_id=incident_id,
         subject=bad.subject,
-        cause=bad.seen.cause,
-        started_at=bad.started_at,
+        cause=bad.cause,
+        started_at=started_at,
         number=bad.seen.code,
         received=bad.seen.raw_state,
+        drops=bad.drops,
+        minutes=bad.minutes,
     )
 
 
-def _insert(bad: Iterable[Bad]) -> list[tuple[int, int]]:
+def _insert(bad: Iterable[Bad]) -> list[tuple[int, int, datetime]]:
     ordered = sorted(bad, key=lambda item: item.subject.channel_id)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -221,12 +238,14 @@ def _insert(bad: Iterable[Bad]) -> list[tuple[int, int]]:
             [
                 [item.subject.tenant_id for item in ordered],
                 [item.subject.channel_id for item in ordered],
-                [item.seen.status for item in ordered],
-                [item.seen.cause for item in ordered],
+                [item.kind for item in ordered],
+                [item.cause for item in ordered],
                 [item.started_at for item in ordered],
                 [item.seen.at for item in ordered],
                 [json.dumps(item.readings) for item in ordered],
                 [item.parent_id for item in ordered],
+                Incident.Kind.UNSTABLE,
+                FELL_AGAIN_WITHIN,
             ],
         )
         return cursor.fetchall()
@@ -241,13 +260,38 @@ def _tell_opened(outages: list[Outage], *, at: datetime) -> None:
     told = _tell(
         [notices.opened(outage, at=at, operators_exist=operators_exist) for outage in audible],
         tenants={outage.incident_id: outage.subject.tenant_id for outage in audible},
+        causes={outage.incident_id: outage.cause for outage in audible},
         at=at,
     )
     Incident.objects.filter(pk__in=told).update(notified_at=at)
 
 
-def _tell(messages: list[notices.Notice], *, tenants: dict[int, int], at: datetime) -> list[int]:
-    """Announce and put on the timelines who was told; return the incidents of which somebody was."""
+def _tell_whose_turn_it_is(outages: list[Outage], *, at: datetime) -> None:
+    """Tell the operators, or the clinic, where they have to act now and were told, if at all, that others do."""
+    audible = {outage.incident_id: outage for outage in outages if outage.subject.alerts_enabled}
+    if not audible:
+        return
+    admins: dict[int, set[int]] = {}
+    tenants = {incident_id: outage.subject.tenant_id for incident_id, outage in audible.items()}
+    for tenant_id, user_id in Membership.objects.admins().filter(tenant__in=tenants.values()).values_list("tenant", "user"):
+        admins.setdefault(tenant_id, set()).add(user_id)
+    messages = []
+    for incident_id, lines in _told_lines(audible).items():
+        outage = audible[incident_id]
+        had_their_turn = {advice.who_acts(line.cause or outage.cause, outage.subject) for line in lines}  # as people were told
+        whose = advice.who_acts(outage.cause, outage.subject)
+        if whose is Acts.OPERATOR and whose not in had_their_turn:
+            messages.append(notices.became_the_operators(outage, at=at))
+        if whose is Acts.CLINIC and whose not in had_their_turn:
+            to = admins.get(outage.subject.tenant_id, set()).union(*(line.told for line in lines))
+            messages.append(notices.action_needed(outage, support_knows=Acts.OPERATOR in had_their_turn, to=to))
+    _tell(messages, tenants=tenants, causes={i: outage.cause for i, outage in audible.items()}, at=at)
+
+
+def _tell(
+    messages: list[notices.Notice], *, tenants: dict[int, int], causes: dict[int, str] | None = None, at: datetime
+) -> list[int]:
+    """Announce and put on the timelines who was told of which cause; return the incidents of which somebody was."""
     told = announce.tell(messages, at=at)
     lines = [
         IncidentEvent(
@@ -256,6 +300,7 @@ def _tell(messages: list[notices.Notice], *, tenants: dict[int, int], at: dateti
             kind=IncidentEvent.Kind.TOLD,
             at=at,
             event=message.event,
+            cause=(causes or {}).get(message.incident_id, ""),
             told=told[message.dedupe_key],
         )
         for message in messages
@@ -267,24 +312,41 @@ def _tell(messages: list[notices.Notice], *, tenants: dict[int, int], at: dateti
 
 def _change_causes(changes: list[tuple[Incident, Bad]]) -> None:
     # One by one: a cause changes a few times in an incident's life.
-    won = [pair for pair in changes if Incident.objects.open().filter(pk=pair[0].pk).update(cause=pair[1].seen.cause)]
+    won = [
+        (incident, bad)
+        for incident, bad in changes
+        if Incident.objects.open()
+        .filter(pk=incident.pk)
+        .update(cause=bad.cause, kind=Incident.Kind.UNSTABLE if bad.is_unstable else incident.kind)
+    ]
     IncidentEvent.objects.bulk_create(
         IncidentEvent(
             tenant_id=bad.subject.tenant_id,
             incident_id=incident.pk,
             kind=IncidentEvent.Kind.CAUSE_CHANGED,
             at=bad.seen.at,
-            cause=bad.seen.cause,
+            cause=bad.cause,
         )
         for incident, bad in won
     )
 
 
-def _told_of_opening(incident_ids: Iterable[int]) -> dict[int, list[int]]:
-    lines = IncidentEvent.objects.filter(
-        incident__in=incident_ids, kind=IncidentEvent.Kind.TOLD, event=Notification.Event.OPENED
-    )
-    return dict(lines.values_list("incident_id", "told"))
+def _told_lines(incident_ids: Iterable[int]) -> dict[int, list[IncidentEvent]]:
+    """Who was told, by incident and in order. Lines of before causes were written there have that of the opening."""
+    kinds = (IncidentEvent.Kind.OPENED, IncidentEvent.Kind.TOLD)
+    opened_as: dict[int, str] = {}
+    lines: dict[int, list[IncidentEvent]] = {}
+    for line in IncidentEvent.objects.filter(incident__in=list(incident_ids), kind__in=kinds).order_by("at", "pk"):
+        if line.kind == IncidentEvent.Kind.OPENED:
+            opened_as[line.incident_id] = line.cause
+        else:
+            line.cause = line.cause or opened_as.get(line.incident_id, "")
+            lines.setdefault(line.incident_id, []).append(line)
+    return lines
+
+
+def _told(incident_ids: Iterable[int]) -> dict[int, set[int]]:
+    return {i: set().union(*(line.told for line in lines)) for i, lines in _told_lines(incident_ids).items()}
 
 
 def _write_resolved(rows: list[tuple[int, int, datetime]]) -> None:
@@ -303,16 +365,30 @@ def _log(event: str, outage: Outage) -> None:
     )
 
 
+_HAD_OTHER_CAUSES = Exists(IncidentEvent.objects.filter(incident=OuterRef("pk"), kind=IncidentEvent.Kind.CAUSE_CHANGED))
+
 # A clock that was set back must not make a row impossible: the later moment is never before the earlier one.
+# The first falls of an unstable channel may lie in the incident before: then this one begins where that one ended.
 _OPEN = """
-insert into incidents_incident (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, parent_id, resolution)
-select v.tenant_id, v.channel_id, v.kind, v.cause, v.started_at, greatest(v.opened_at, v.started_at), v.readings,
-    v.parent_id, ''
+insert into incidents_incident (
+    tenant_id, channel_id, kind, cause, started_at, opened_at, readings, parent_id, resolution, follows_id)
+select v.tenant_id, v.channel_id, v.kind, v.cause, start.at, greatest(v.opened_at, start.at), v.readings, v.parent_id, '',
+    case when last.resolution = 'recovered' and start.at between last.resolved_at and last.resolved_at + w.fell_again
+        then last.id end
 from unnest(
     %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::bigint[])
     as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, parent_id)
+cross join (values (%s::text, %s::interval)) as w (unstable, fell_again)
+left join lateral (
+    select i.id, i.resolved_at, i.resolution from incidents_incident i
+    where i.channel_id = v.channel_id and i.tenant_id = v.tenant_id and i.resolved_at is not null
+    order by i.started_at desc, i.id desc limit 1
+) last on true
+cross join lateral (
+    select case when v.kind = w.unstable then greatest(v.started_at, last.resolved_at) else v.started_at end as at
+) start
 on conflict (channel_id) where resolved_at is null do nothing
-returning id, channel_id
+returning id, channel_id, started_at
 """
 
 _RESOLVE = """
@@ -320,7 +396,7 @@ update incidents_incident i
 set resolved_at = greatest(v.at, i.started_at), resolution = 'recovered'
 from unnest(%s::bigint[], %s::timestamptz[]) as v (channel_id, at)
 where i.channel_id = v.channel_id and i.resolved_at is null
-returning i.id, i.channel_id, i.cause, i.started_at, i.resolved_at
+returning i.id, i.channel_id, i.cause, i.started_at, i.parent_id, i.resolved_at
 """
 
 _CLOSE = """

@@ -1,7 +1,7 @@
 """An incident in words: the plain notices that `announce` is handed."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils import formats, timezone
@@ -10,7 +10,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from core.durations import spell
-from incidents import advice
+from incidents import advice, instability
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
 from notifications.announce import Audience, Notice, Text
@@ -27,24 +27,46 @@ class Outage:
     started_at: datetime
     number: int | None = None  # WhatsApp's reason code or the HTTP status
     received: str = ""
+    drops: int = 0  # of an unstable channel: how often it fell
+    minutes: int = 0  # and in how long a time
+
+    def clinic_step(self, *, support_knows: bool) -> Promise | str:
+        return advice.clinic_step(self.cause, self.subject, support_knows=support_knows, drops=self.drops, minutes=self.minutes)
 
 
 def opened(outage: Outage, *, at: datetime, operators_exist: bool) -> Notice:
     """Tell the clinic; tell the operators too where they act."""
     subject, title = outage.subject, CAUSES[outage.cause].title
     operator_acts = advice.who_acts(outage.cause, subject) is Acts.OPERATOR
-    step = advice.clinic_step(outage.cause, subject, support_knows=operator_acts and operators_exist)
+    step = outage.clinic_step(support_knows=operator_acts and operators_exist)
     since = moment(outage.started_at, at)
-    texts = {
-        Audience.CLINIC: Text(
-            format_lazy("{}: {}", subject.name, title), format_lazy(_("Down since {since}. {step}"), since=since, step=step)
-        )
-    }
+    says = _("Unstable since {since}. {step}") if outage.cause == instability.CAUSE else _("Down since {since}. {step}")
+    texts = {Audience.CLINIC: Text(format_lazy("{}: {}", subject.name, title), format_lazy(says, since=since, step=step))}
     if operator_acts:
         step = advice.operator_step(outage.cause, subject, number=outage.number, received=outage.received)
-        body = format_lazy(_("Down since {since}. {step}"), since=since, step=step)
+        body = format_lazy(says, since=since, step=step)
         texts[Audience.OPERATOR] = Text(format_lazy("{} · {}: {}", subject.tenant_name, subject.name, title), body)
     return _notice(outage, Notification.Event.OPENED, texts)
+
+
+def became_the_operators(outage: Outage, *, at: datetime) -> Notice:
+    """Tell the operators, and only those who do not know yet, of an incident in which they act since a new cause."""
+    whole = opened(outage, at=at, operators_exist=True)
+    return replace(whole, texts={Audience.OPERATOR: whole.texts[Audience.OPERATOR]})
+
+
+def action_needed(outage: Outage, *, support_knows: bool, to: Collection[int]) -> Notice:
+    """Tell these people that it has become the clinic's turn."""
+    subject, title = outage.subject, CAUSES[outage.cause].title
+    step = outage.clinic_step(support_knows=support_knows)
+    texts = {
+        Audience.CLINIC: Text(format_lazy("{}: {}", subject.name, title), step),
+        Audience.OPERATOR: Text(
+            format_lazy("{} · {}: {}", subject.tenant_name, subject.name, title),
+            format_lazy(_("It is the clinic's turn now. It reads: {step}"), step=step),
+        ),
+    }
+    return _notice(outage, Notification.Event.ACTION_NEEDED, texts, only=to)
 
 
 def resolved(outage: Outage, *, at: datetime, told: Collection[int]) -> Notice:

@@ -4,7 +4,7 @@ The clinic and the operator read the same facts in different words. Everything i
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents import advice, timeline
+from incidents import advice, instability, timeline
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
 from incidents.models import Incident, IncidentEvent
@@ -30,6 +30,7 @@ KIND_TONES = {
     Incident.Kind.QR_PENDING: "warning",
     Incident.Kind.CONNECTING: "info",
     Incident.Kind.ERROR: "neutral",
+    Incident.Kind.UNSTABLE: "warning",
 }
 STATUSES = {
     Status.OPEN: ("success", _("Connected")),
@@ -50,7 +51,7 @@ LAST_READINGS = 10
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Somebody who was told that it began. `read_at` is the operator's to see."""
+    """Somebody who was told that it began, or that it is the clinic's turn. `read_at` is the operator's to see."""
 
     name: str
     at: datetime
@@ -73,7 +74,7 @@ def visible(person: User, membership: Membership | None) -> QuerySet[Incident]:
 
     An operator-owned server's row does not exist for a clinic (row-level security): an inner join would hide the incident.
     """
-    related = ["tenant", "channel__server", "channel__watch", "server", "taken_by"]
+    related = ["tenant", "channel__server", "channel__watch", "server", "taken_by", "follows"]
     return Incident.objects.visible_to(person, membership and membership.tenant_id).select_related(*related)
 
 
@@ -99,6 +100,11 @@ class Story:
     def name(self) -> str:
         """Of the number, or of the server where it is the server's incident."""
         return self.incident.channel.name if self.incident.channel else str(self.incident.server or "")
+
+    @property
+    def is_unstable(self) -> bool:
+        """It keeps falling and coming back: since its start it was not down all the time, and may be up just now."""
+        return self.incident.cause == instability.CAUSE
 
     @property
     def title(self) -> str:
@@ -165,7 +171,12 @@ class Story:
     def clinic_step(self) -> str:
         if self.incident.cause not in CAUSES:
             return ""
-        return str(advice.clinic_step(self.incident.cause, self._subject, support_knows=self._support_knows))
+        drops, minutes = self._drops if self.is_unstable else (0, 0)
+        return str(
+            advice.clinic_step(
+                self.incident.cause, self._subject, support_knows=self._support_knows, drops=drops, minutes=minutes
+            )
+        )
 
     @property
     def operator_step(self) -> str:
@@ -206,12 +217,14 @@ class Story:
     def timeline(self) -> list[Line]:
         title = gettext("First bad reading") if self.for_operator else gettext("First bad check")
         first = Line(self.incident.started_at, self.kind_tone, "unplug", title, self._first_answer)
+        if self.incident.follows:
+            first = replace(first, title=gettext("It fell again"), text=timeline.after(self.incident.follows, self.incident))
         return [first, *(timeline.line(event, self.incident, self._names) for event in self._events)]
 
     @cached_property
     def told(self) -> list[Told]:
-        """Who was told that it began, once each. The operator sees who has read it; support is one name to a clinic."""
-        opened = [e for e in self._events if e.kind == IncidentEvent.Kind.TOLD and e.event == Notification.Event.OPENED]
+        """Who was told while it lasted, once each. The operator sees who has read it; support is one name to a clinic."""
+        opened = [e for e in self._events if e.kind == IncidentEvent.Kind.TOLD and e.event != Notification.Event.RESOLVED]
         read = dict(self._read_state()) if self.for_operator and opened else {}
         people: dict[str | int, Told] = {}
         for event in opened:
@@ -261,6 +274,11 @@ class Story:
         )
 
     @property
+    def _drops(self) -> tuple[int, int]:
+        watch = self._watch
+        return instability.count(watch.health_changes, is_down=watch.connection_status != Status.OPEN) if watch else (0, 0)
+
+    @property
     def _first_answer(self) -> str:
         if not self.incident.readings:
             return ""
@@ -271,9 +289,9 @@ class Story:
         return f"{seen.label}, {seen.answer}" if self.for_operator and seen.answer else seen.label
 
     def _read_state(self) -> Iterable[tuple[int, datetime | None]]:
-        return Notification.objects.filter(incident=self.incident, event=Notification.Event.OPENED).values_list(
-            "user_id", "read_at"
-        )
+        """Of the first that each person was told: the last pair of a person is the one that counts."""
+        told = Notification.objects.filter(incident=self.incident).exclude(event=Notification.Event.RESOLVED)
+        return told.order_by("-created_at", "-pk").values_list("user_id", "read_at")
 
 
 def zone_of(incident: Incident) -> ZoneInfo | None:

@@ -9,6 +9,7 @@ from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext
 
 from core.durations import spell
+from incidents import instability
 from incidents.causes import CAUSES
 from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
@@ -60,14 +61,15 @@ def line(event: IncidentEvent, incident: Incident, names: Names) -> Line:
         case kinds.OPENED:
             bad_for = spell(incident.opened_at - incident.started_at)
             text = gettext("Down for {length}, past this number's threshold.").format(length=bad_for)
+            if event.cause == instability.CAUSE:
+                text = gettext("It kept falling and coming back.")
             title = gettext("Incident opened") if names.for_operator else gettext("Outage on record")
             return Line(event.at, "danger", "triangle-alert", title, text)
         case kinds.CAUSE_CHANGED:
             title = str(CAUSES[event.cause].title) if event.cause in CAUSES else event.cause
             return Line(event.at, "warning", "shuffle", gettext("Cause changed"), title)
         case kinds.TOLD:
-            is_over = event.event == Notification.Event.RESOLVED
-            title = gettext("Told that it is over") if is_over else gettext("Told")
+            title = _told_of(event.event, names)
             people = names.of_all_told(event.told)
             return Line(event.at, "info", "bell", title, gettext("{people}, in the app.").format(people=capfirst(people)))
         case kinds.TAKEN:
@@ -86,6 +88,22 @@ def line(event: IncidentEvent, incident: Incident, names: Names) -> Line:
             title = gettext("Incident resolved") if names.for_operator else gettext("End of the outage")
             return Line(event.at, "success", "circle-check", title, text)
     return Line(event.at, "neutral", "circle-check", event.get_kind_display())
+
+
+def after(before: Incident, incident: Incident) -> str:
+    """Say how soon it followed the one before it."""
+    return gettext("{length} after the end of the outage before it.").format(
+        length=spell(incident.started_at - before.resolved_at)
+    )
+
+
+def _told_of(event: str, names: Names) -> str:
+    match event:
+        case Notification.Event.RESOLVED:
+            return gettext("Told that it is over")
+        case Notification.Event.ACTION_NEEDED:
+            return gettext("Told that it is the clinic's turn") if names.for_operator else gettext("Told to act")
+    return gettext("Told")
 
 
 def clock_time(at: datetime) -> str:

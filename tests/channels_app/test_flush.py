@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_app import due, upkeep
-from channels_app.flush import READINGS_KEPT, Look, flush
+from channels_app.flush import MOST_COUNTED, READINGS_KEPT, Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Server, Watch
 from incidents.causes import UNSEEN_ASKED_TO_WAIT
 from incidents.models import Incident
@@ -293,3 +293,162 @@ def test_a_flush_of_many_takes_as_many_queries_as_one(clinic, server, django_ass
     with django_assert_max_num_queries(7):  # two locks, watches, servers, periods, and the transaction's two
         counts = flush(Look(order, healthy(NOON)) for order in orders)
     assert counts["healthy"] == 30
+
+
+# --- Changes of health ---------------------------------------------------------------------------------------------
+
+
+def falls(*, start=0, times=3, every=120):
+    """Down for a look and up for one, so many times; the first fall at noon, in seconds from there."""
+    for number in range(times):
+        yield reading(at=NOON + (start + number * every) * SECOND)
+        yield healthy(NOON + (start + number * every + every / 2) * SECOND)
+
+
+@pytest.fixture
+def patient(clinic, server):
+    """A channel with a threshold of an hour, seen connected two minutes before noon."""
+    made = people.channel(clinic, server, heartbeat_threshold_minutes=60)
+    upkeep.keep_up()
+    see(made, healthy(NOON - INTERVAL))
+    return made
+
+
+def test_the_last_six_changes_of_health_are_remembered_to_the_microsecond(patient):
+    odd = timedelta(microseconds=123_457)
+    watch = see(patient, reading(at=NOON + odd), healthy(NOON + INTERVAL), healthy(NOON + INTERVAL + 10 * SECOND))
+    assert watch.health_changes == [NOON + odd, NOON + INTERVAL]
+
+    watch = see(patient, *falls(start=600, every=1200))
+    assert watch.health_changes == [NOON + (600 + number * 600) * SECOND for number in range(6)]
+
+
+def test_a_number_that_keeps_falling_opens_one_incident_of_instability_at_its_sixth_change(patient, admin, operator):
+    see(patient, *falls())
+
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.cause) == ("unstable", "unstable")
+    assert (incident.started_at, incident.opened_at) == (NOON, NOON + 300 * SECOND)
+    assert {notification.user for notification in Notification.objects.all()} == {admin, operator}
+    assert all("Caiu 3 vezes em 5 minutos" in n.body for n in Notification.objects.filter(user=admin))
+
+
+def test_it_starts_at_the_first_fall_though_two_healthy_looks_ended_that_run(patient):
+    bad_at, good_at = (0, 30, 60), (10, 20, 40, 50, 70)
+    looks = [reading(at=NOON + at * SECOND) for at in bad_at] + [healthy(NOON + at * SECOND) for at in good_at]
+    see(patient, *sorted(looks, key=lambda seen: seen.at))
+
+    incident = Incident.objects.get()
+    assert (incident.started_at, incident.opened_at) == (NOON, NOON + 70 * SECOND)
+
+
+def test_it_stays_one_incident_however_long_it_goes_on_and_ends_half_an_hour_after_the_last_return(patient, admin):
+    watch = see(patient, *falls(times=20))
+    back_at = NOON + (19 * 120 + 60) * SECOND
+    while watch.first_unhealthy_at:
+        assert watch.next_look_at - watch.last_verdict_at <= 60 * SECOND
+        watch = see(patient, healthy(watch.next_look_at))
+
+    incident = Incident.objects.get()
+    assert (incident.started_at, incident.resolved_at, incident.resolution) == (NOON, back_at, "recovered")
+    assert watch.last_verdict_at == back_at + timedelta(minutes=30)
+    assert Notification.objects.filter(user=admin).count() == 2
+
+
+def test_an_outage_becomes_one_of_instability_when_the_number_falls_again_and_again(paired, admin, operator):
+    see(paired, reading(at=NOON), reading(at=NOON + 60 * SECOND), healthy(NOON + 90 * SECOND))
+    assert Incident.objects.get().kind == "disconnected"
+
+    see(paired, *falls(start=95, times=2, every=20))
+
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.cause, incident.started_at) == ("unstable", "unstable", NOON)
+    assert Notification.objects.filter(event="opened", user=operator).count() == 1
+
+
+def test_the_third_incident_in_two_hours_is_one_of_instability(paired, admin):
+    for minute in (0, 20, 40):
+        start = NOON + minute * 60 * SECOND
+        see(paired, *(reading(at=start + after * SECOND) for after in (0, 60)))
+        see(paired, healthy(start + 90 * SECOND), healthy(start + 100 * SECOND))
+
+    assert list(Incident.objects.order_by("pk").values_list("kind", "resolution")) == [
+        ("disconnected", "recovered"),
+        ("disconnected", "recovered"),
+        ("unstable", ""),
+    ]
+
+
+def test_incidents_that_ended_with_the_watch_make_no_number_unstable(paired):
+    for minute in (0, 20, 40):
+        see(paired, *(reading(at=NOON + (minute * 60 + after) * SECOND) for after in (0, 60)))
+        Channel.objects.update(is_active=False)
+        upkeep.keep_up()
+        Channel.objects.update(is_active=True)
+    assert set(Incident.objects.values_list("kind", "resolution")) == {("disconnected", "switched_off")}
+
+
+def test_incidents_of_a_server_that_died_do_not_make_its_numbers_unstable(paired, server):
+    down = Incident.objects.create(
+        server=server, kind="server_down", cause="server_unreachable", started_at=NOON, opened_at=NOON
+    )
+    for minute in (0, 20, 40):
+        start = NOON + minute * 60 * SECOND
+        see(paired, *(reading(at=start + after * SECOND) for after in (0, 60)))
+        Incident.objects.filter(channel=paired).update(parent=down)
+        see(paired, healthy(start + 90 * SECOND), healthy(start + 100 * SECOND))
+    assert set(Incident.objects.filter(channel=paired).values_list("kind", flat=True)) == {"disconnected"}
+
+
+def test_what_was_seen_before_the_watch_was_switched_off_makes_no_number_unstable(patient):
+    see(patient, *list(falls())[:4])
+    Channel.objects.update(is_active=False)
+    upkeep.keep_up()
+    Channel.objects.update(is_active=True)
+
+    watch = see(patient, healthy(NOON + 500 * SECOND), *falls(start=510, times=1))
+
+    assert watch.health_changes == [NOON + 510 * SECOND, NOON + 570 * SECOND]
+    assert not Incident.objects.exists()
+
+
+def test_a_first_pairing_is_no_change_of_health(channel):
+    watch = see(channel, reading("never_paired", at=NOON), healthy(NOON + 10 * SECOND))
+    assert watch.health_changes == []
+
+
+# --- How long a cause lasts ----------------------------------------------------------------------------------------
+
+
+def test_a_cause_lasts_as_long_as_its_code_does(paired):
+    watch = see(paired, *(reading("server_error", Status.ERROR, NOON + after * SECOND, code=500) for after in (0, 10, 20)))
+    assert (watch.cause_streak, watch.cause_since) == (3, NOON)
+
+    watch = see(paired, reading("server_error", Status.ERROR, NOON + 30 * SECOND, code=502))
+    assert (watch.cause_streak, watch.cause_since) == (1, NOON + 30 * SECOND)
+
+
+def test_what_could_not_be_seen_ends_no_streak(paired):
+    see(paired, reading(at=NOON), reading(at=NOON + 10 * SECOND))
+    watch = see(paired, reading(UNSEEN_ASKED_TO_WAIT, None, NOON + 20 * SECOND))
+    assert (watch.cause_streak, watch.cause_since) == (2, NOON)
+
+
+def test_a_streak_of_months_does_not_overflow(paired):
+    Watch.objects.update(cause_streak=MOST_COUNTED)
+    assert see(paired, healthy(NOON)).cause_streak == MOST_COUNTED
+
+
+def test_the_clinic_is_told_of_its_turn_at_the_second_reading_in_a_row(paired, admin, operator):
+    def lost(cause, *seconds):
+        see(paired, *(reading(cause, at=NOON + after * SECOND) for after in seconds))
+
+    lost("network_lost", 0, 60)
+    lost("logged_out", 120)
+    lost("network_lost", 180)
+    lost("logged_out", 240)
+    assert not Notification.objects.filter(event="action_needed").exists()
+
+    lost("logged_out", 300)
+
+    assert {n.user for n in Notification.objects.filter(event="action_needed")} == {admin, operator}

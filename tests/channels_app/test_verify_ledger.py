@@ -157,6 +157,19 @@ def an_incident_that_two_healthy_readings_did_not_resolve(ledger):
     return ledger.now.pk
 
 
+def an_incident_that_follows_one_that_ended_later(ledger):
+    Incident.objects.filter(pk=ledger.past.pk).update(resolved_at=NOW - 9 * MINUTE)
+    Incident.objects.filter(pk=ledger.now.pk).update(follows=ledger.past)
+    return ledger.now.pk
+
+
+def an_incident_that_follows_another_channels(ledger):
+    other = people.channel(ledger.clinic)
+    before = ledger.incident(channel=other, started_at=NOW - 20 * MINUTE, resolved_at=NOW - 15 * MINUTE, resolution="recovered")
+    Incident.objects.filter(pk=ledger.now.pk).update(follows=before)
+    return ledger.now.pk
+
+
 def a_bad_run_that_nobody_was_told_of(ledger):
     other = people.channel(ledger.clinic)
     ledger.is_seen(other, "error", "server_error", bad_seconds=300.0, first_unhealthy_at=NOW - 6 * MINUTE)
@@ -255,6 +268,7 @@ OVERLAP = "no two periods of a channel overlap"
 TOLD = "whoever a timeline says was told has exactly one notification"
 SAYS_WHEN = "an incident says when somebody was told, and only then"
 BAD_RUN_IS_OVER = "no incident stays open on a channel whose bad run is over"
+FOLLOWS = "an incident follows one of its channel that was over before"
 OPEN_PERIOD = "a channel's status and cause are those of its open period"
 PERIODS_CLINIC = "a period belongs to its channel's clinic"
 INCIDENTS_CLINIC = "an incident belongs to its channel's clinic"
@@ -272,6 +286,8 @@ DAMAGES = [
     (an_incident_that_claims_somebody_was_told, SAYS_WHEN, None),
     (an_incident_that_outlived_its_bad_run, BAD_RUN_IS_OVER, None),
     (an_incident_that_two_healthy_readings_did_not_resolve, BAD_RUN_IS_OVER, None),
+    (an_incident_that_follows_one_that_ended_later, FOLLOWS, None),
+    (an_incident_that_follows_another_channels, FOLLOWS, None),
     (a_bad_run_that_nobody_was_told_of, "no incident is missing where the bad time passed the threshold", None),
     (two_open_periods, ONE_OPEN_PERIOD, "one_open_period_per_channel"),
     (two_periods_at_once, OVERLAP, None),
@@ -347,6 +363,19 @@ def test_an_incident_stays_open_after_one_healthy_reading(ledger):
     Watch.objects.update(good_streak=1, connection_status="open", cause="connected")
     ConnectionPeriod.objects.filter(ended_at=None).update(status="open", cause="connected")
 
+    assert verify_ledger()[0] == 0
+
+
+def test_an_incident_of_instability_stays_open_however_many_healthy_readings_there_are(ledger):
+    Incident.objects.filter(pk=ledger.now.pk).update(kind="unstable", cause="unstable")
+    Watch.objects.update(good_streak=20, connection_status="open", cause="connected")
+    ConnectionPeriod.objects.filter(ended_at=None).update(status="open", cause="connected")
+
+    assert verify_ledger()[0] == 0
+
+
+def test_an_incident_may_follow_the_one_before_it(ledger):
+    Incident.objects.filter(pk=ledger.now.pk).update(follows=ledger.past)
     assert verify_ledger()[0] == 0
 
 

@@ -9,7 +9,7 @@ from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
 from tenants.models import Membership
 from tests.support import people
-from tests.support.readings import MINUTE, NOON, bad, recovered
+from tests.support.readings import MINUTE, NOON, bad, holds, recovered, unstable
 
 
 @pytest.fixture
@@ -19,6 +19,10 @@ def channel(clinic):
 
 def told(event="opened"):
     return set(Notification.objects.filter(event=event).values_list("user_id", flat=True))
+
+
+def texts(person, event="opened"):
+    return list(Notification.objects.filter(user=person, event=event).values_list("title", "body"))
 
 
 def timeline():
@@ -211,3 +215,204 @@ def test_a_storm_of_openings_takes_as_many_queries_as_one(clinic, admin, operato
             ledger.open_incidents(storm)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+# --- Whose turn it is ----------------------------------------------------------------------------------------------
+
+
+def test_once_a_cause_that_makes_it_the_clinics_turn_holds_those_told_and_the_clinics_admins_hear_of_it(
+    channel, admin, operator
+):
+    ledger.open_incidents([bad(channel, "network_lost")])
+    late = people.admin_of(channel.tenant)
+    people.operator()
+    ledger.keep_incidents([bad(channel, "logged_out", at=NOON + 6 * MINUTE)])
+    assert told("action_needed") == set()
+
+    ledger.keep_incidents([holds(bad(channel, "logged_out", at=NOON + 7 * MINUTE))])
+
+    assert told("action_needed") == {admin.pk, late.pk, operator.pk}
+    assert timeline() == ["opened", "told", "cause_changed", "told"]
+    [(title, body)] = texts(admin, "action_needed")
+    assert title == f"{channel.name}: O sistema foi desconectado deste WhatsApp"
+    assert body.startswith("O aplicativo no celular continua funcionando")
+
+
+def test_the_clinic_is_told_of_its_turn_once_in_an_incident(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "network_lost")])
+    for number, cause in enumerate(["logged_out", "logged_out", "network_lost", "network_lost", "banned", "banned"]):
+        ledger.keep_incidents([holds(bad(channel, cause, at=NOON + (6 + number) * MINUTE))])
+    assert len(texts(admin, "action_needed")) == 1
+
+
+def test_where_it_was_the_clinics_turn_from_the_beginning_it_is_not_told_again(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "logged_out")])
+    for number, cause in enumerate(["network_lost", "logged_out", "logged_out"]):
+        ledger.keep_incidents([holds(bad(channel, cause, at=NOON + (6 + number) * MINUTE))])
+    assert told("action_needed") == set()
+
+
+def test_where_nobody_was_told_of_the_beginning_the_first_word_is_the_present_one(clinic, admin):
+    quiet = people.channel(clinic, alerts_enabled=False)
+    ledger.open_incidents([bad(quiet, "network_lost")])
+    for minute in (6, 7, 8):
+        ledger.keep_incidents([holds(bad(quiet, "logged_out", at=NOON + minute * MINUTE, alerts_enabled=minute > 6))])
+    assert (told("opened"), told("action_needed")) == ({admin.pk}, set())
+
+
+def test_with_alerts_off_nobody_hears_whose_turn_it_is(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "network_lost")])
+    ledger.keep_incidents([holds(bad(channel, "logged_out", at=NOON + 6 * MINUTE, alerts_enabled=False))])
+    assert told("action_needed") == set()
+
+
+def test_operators_who_were_not_told_are_told_once_when_it_becomes_their_turn(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "logged_out")])
+    people.admin_of(channel.tenant)
+    for number, cause in enumerate(["network_lost", "network_lost", "logged_out", "server_error"]):
+        ledger.keep_incidents([holds(bad(channel, cause, at=NOON + (6 + number) * MINUTE))])
+        people.operator()
+
+    assert told("opened") == {admin.pk, operator.pk}
+    [(title, _body)] = texts(operator)
+    assert title == f"{channel.tenant.name} · {channel.name}: O servidor está sem contato com o WhatsApp"
+    assert len(texts(admin)) == 1
+    assert timeline().count("told") == 2
+
+
+def test_a_cause_of_one_reading_alone_tells_no_operator(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "logged_out")])
+    ledger.keep_incidents([bad(channel, "network_lost", at=NOON + 6 * MINUTE)])
+    assert told() == {admin.pk}
+
+
+def test_whoever_heard_only_that_it_is_their_turn_hears_of_the_recovery_too(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "network_lost")])
+    late = people.admin_of(channel.tenant)
+    ledger.keep_incidents([holds(bad(channel, "logged_out", at=NOON + 6 * MINUTE))])
+
+    ledger.resolve_incidents([recovered(channel)])
+
+    assert told("resolved") == {admin.pk, late.pk, operator.pk}
+
+
+def test_operators_told_later_hear_of_the_recovery_with_those_told_first(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "logged_out")])
+    ledger.keep_incidents([holds(bad(channel, "network_lost", at=NOON + 6 * MINUTE))])
+    ledger.resolve_incidents([recovered(channel)])
+    assert told("resolved") == {admin.pk, operator.pk}
+
+
+def test_an_incident_told_before_causes_were_written_down_with_it_was_told_as_it_opened(channel, admin, operator):
+    ledger.open_incidents([bad(channel, "network_lost")])
+    IncidentEvent.objects.filter(kind="told").update(cause="")
+    ledger.keep_incidents([holds(bad(channel, "logged_out", at=NOON + 6 * MINUTE))])
+    assert told("action_needed") == {admin.pk, operator.pk}
+
+
+def test_that_many_have_another_turn_takes_as_many_queries_as_one(clinic, admin, operator):
+    server = people.server()
+    counts = []
+    for size in (1, 20):
+        channels = [people.channel(clinic, server) for _ in range(size)]
+        ledger.open_incidents(bad(channel, "network_lost") for channel in channels)
+        ledger.keep_incidents(bad(channel, "logged_out") for channel in channels)
+        with CaptureQueriesContext(connection) as queries:
+            ledger.keep_incidents(holds(bad(channel, "logged_out", at=NOON + 6 * MINUTE)) for channel in channels)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert len(texts(admin, "action_needed")) == 21
+
+
+# --- Instability ---------------------------------------------------------------------------------------------------
+
+
+def test_an_unstable_channel_has_an_incident_of_its_own_kind_of_which_clinic_and_operators_are_told(channel, admin, operator):
+    ledger.open_incidents([unstable(channel)])
+
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.cause, incident.started_at) == ("unstable", "unstable", NOON)
+    [(title, body)] = texts(admin)
+    assert title == f"{channel.name}: Conexão instável"
+    assert body.endswith("09:00. Caiu 3 vezes em 9 minutos. O suporte já foi avisado.")
+    assert told() == {admin.pk, operator.pk}
+
+
+def test_an_outage_that_becomes_one_of_instability_is_news_for_the_operators_alone(channel, admin, operator):
+    ledger.open_incidents([bad(channel)])
+
+    for minute in (9, 10):
+        ledger.keep_incidents([unstable(channel, at=NOON + minute * MINUTE)])
+
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.cause, incident.started_at) == ("unstable", "unstable", NOON)
+    assert timeline() == ["opened", "told", "cause_changed", "told"]
+    assert (len(texts(admin)), len(texts(operator)), told("action_needed")) == (1, 1, set())
+
+
+def test_an_unstable_channel_that_is_simply_down_in_the_end_keeps_its_kind_and_shows_the_cause(channel, admin, operator):
+    ledger.open_incidents([unstable(channel)])
+
+    ledger.keep_incidents([holds(bad(channel, "logged_out", at=NOON + 40 * MINUTE))])
+
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.cause) == ("unstable", "logged_out")
+    assert told("action_needed") == {admin.pk, operator.pk}
+
+
+def test_falls_within_the_incident_before_are_its_own_and_the_next_begins_where_it_ended(channel, admin):
+    ledger.open_incidents([bad(channel)])
+    ledger.resolve_incidents([recovered(channel, at=NOON + 6 * MINUTE)])
+
+    ledger.open_incidents([unstable(channel)])
+
+    first, second = Incident.objects.order_by("pk")
+    assert (second.started_at, second.opened_at, second.follows) == (NOON + 6 * MINUTE, NOON + 9 * MINUTE, first)
+
+
+# --- It fell again -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fell_at", "follows"),
+    [(25 * MINUTE, True), (35 * MINUTE, True), (35 * MINUTE + MINUTE / 60, False)],
+    ids=["at once", "after exactly ten minutes", "a second later"],
+)
+def test_an_outage_follows_the_one_before_where_the_number_fell_again_within_ten_minutes(channel, fell_at, follows):
+    ledger.open_incidents([bad(channel)])
+    ledger.resolve_incidents([recovered(channel)])
+
+    ledger.open_incidents([bad(channel, started_at=NOON + fell_at, at=NOON + fell_at + 60 * MINUTE)])
+
+    first, second = Incident.objects.order_by("pk")
+    assert second.follows == (first if follows else None)
+
+
+def test_it_follows_the_last_one_of_its_own_channel(channel, clinic):
+    other = people.channel(clinic)
+    for number in range(2):
+        start = NOON + number * 30 * MINUTE
+        ledger.open_incidents([bad(channel, started_at=start), bad(other, started_at=start)])
+        ledger.resolve_incidents([recovered(channel, at=start + 25 * MINUTE), recovered(other, at=start + 25 * MINUTE)])
+
+    ledger.open_incidents([bad(channel, started_at=NOON + 60 * MINUTE)])
+
+    last = Incident.objects.open().get()
+    assert last.follows == Incident.objects.get(channel=channel, started_at=NOON + 30 * MINUTE)
+
+
+def test_what_did_not_recover_is_not_followed(channel):
+    ledger.open_incidents([bad(channel)])
+    ledger.close_incidents({channel.pk: "switched_off"})
+    at = Incident.objects.get().resolved_at
+
+    ledger.open_incidents([bad(channel, started_at=at + MINUTE, at=at + 6 * MINUTE)])
+
+    assert Incident.objects.open().get().follows is None
+
+
+def test_with_a_clock_that_was_set_back_it_follows_nothing(channel):
+    ledger.open_incidents([bad(channel)])
+    ledger.resolve_incidents([recovered(channel)])
+    ledger.open_incidents([bad(channel, started_at=NOON + 20 * MINUTE)])
+    assert Incident.objects.open().get().follows is None

@@ -9,11 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from incidents import ledger
+from channels_app.models import Watch
+from incidents import history, ledger
 from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
 from tests.support import people
-from tests.support.readings import MINUTE, NOON, bad, recovered
+from tests.support.readings import MINUTE, NOON, bad, holds, recovered, unstable
 
 READINGS = [
     {"at": NOON.isoformat(), "status": "disconnected", "cause": "logged_out", "code": 401, "ms": 88},
@@ -217,6 +218,92 @@ def test_an_incident_of_a_server_has_a_page(operator, see):
     )
     assert server.name in see(operator, page_of(incident)).content.decode()
     assert server.name in see(operator, reverse("incidents")).content.decode()
+
+
+# --- Instability, and a second fall --------------------------------------------------------------------------------
+
+
+def unstable_one(channel, **seen):
+    """An incident of instability; the number fell three times within nine minutes."""
+    changes = [NOON + minutes * MINUTE for minutes in (0, 1, 4, 5, 8, 9)]
+    fields = {"connection_status": "open", "cause": "connected", "health_changes": changes} | seen
+    Watch.objects.create(channel=channel, tenant=channel.tenant, **fields)
+    ledger.open_incidents([unstable(channel)])
+    return Incident.objects.get()
+
+
+def test_an_unstable_number_is_not_said_to_be_down_and_the_page_says_how_often_it_fell(channel, admin, operator, see):
+    response = see(admin, page_of(unstable_one(channel)))
+
+    story = response.context["story"]
+    assert (story.is_unstable, story.kind_tone) == (True, "warning")
+    assert story.clinic_step == "Caiu 3 vezes em 9 minutos. O suporte já foi avisado."
+    assert "Fora" not in re.sub(r"<[^>]+>", " ", response.content.decode().split('id="state"')[1].split("</section>")[0])
+    assert all("limite" not in line.text for line in story.timeline)
+
+
+def test_falls_that_are_not_known_are_not_counted_before_the_reader(channel, admin, operator, see):
+    story = see(admin, page_of(unstable_one(channel, health_changes=[]))).context["story"]
+    assert story.clinic_step == "O suporte já foi avisado."
+
+
+def test_the_turn_of_the_clinic_and_whoever_first_heard_of_it_then_stand_on_the_page(channel, clinic, operator, see):
+    people.admin_of(clinic, name="Ana Souza")
+    incident = opened(channel, "network_lost")
+    people.admin_of(clinic, name="Bia Lima")
+
+    ledger.keep_incidents([holds(bad(channel, at=NOON + 6 * MINUTE))])
+
+    story = see(operator, page_of(incident)).context["story"]
+    assert [line.icon for line in story.timeline] == ["unplug", "triangle-alert", "bell", "shuffle", "bell"]
+    assert story.timeline[-1].title != story.timeline[2].title
+    assert sorted(told.name for told in story.told) == sorted(["Ana Souza", "Bia Lima", str(operator)])
+    assert [told.at for told in story.told if told.name == "Bia Lima"] == [NOON + 6 * MINUTE]
+
+
+def test_whether_somebody_has_read_it_is_asked_of_the_first_that_they_were_told(channel, admin, operator, see):
+    incident = opened(channel, "network_lost")
+    Notification.objects.filter(user=admin).update(read_at=NOON + 6 * MINUTE)
+    ledger.keep_incidents([holds(bad(channel, at=NOON + 7 * MINUTE))])
+
+    told = see(operator, page_of(incident)).context["story"].told
+
+    assert [person.read_at for person in told if person.name == str(admin)] == [NOON + 6 * MINUTE]
+
+
+def test_a_number_that_fell_again_shows_the_outage_before(channel, admin, see):
+    before = opened(channel)
+    ledger.resolve_incidents([recovered(channel)])
+    incident = opened(channel, started_at=NOON + 27 * MINUTE, at=NOON + 33 * MINUTE)
+
+    response = see(admin, page_of(incident))
+
+    first = response.context["story"].timeline[0]
+    assert "2min" in first.text
+    assert f'href="{page_of(before)}"' in response.content.decode()
+    listed = see(admin, reverse("incidents")).content.decode()
+    assert listed.count(first.title) == 1
+
+
+def test_the_times_of_instability_are_those_of_its_incidents_that_touch_the_week(channel, clinic):
+    other, now = people.channel(clinic), timezone.now()
+    hours = timedelta(hours=1)
+    spans = [(now - 9 * hours, now - 6 * hours), (now - 3 * hours, now - 2 * hours), (now - hours, None)]
+    for start, end in spans:
+        past(
+            channel,
+            1,
+            kind="unstable",
+            started_at=start,
+            opened_at=start,
+            resolved_at=end,
+            resolution="recovered" if end else "",
+        )
+    past(other, 1)
+
+    found = history.unstable_times([channel.pk, other.pk], since=now - 6 * hours, now=now)
+
+    assert found == {channel.pk: [spans[1], (now - hours, now)]}
 
 
 # --- The list ------------------------------------------------------------------------------------------------------

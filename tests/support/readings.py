@@ -1,5 +1,6 @@
 """Readings and what the ledger is handed, made in a word."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from channels_app.models import Channel
@@ -51,6 +52,16 @@ def bad(
     return Bad(
         subject=subject(channel, **fields), seen=reading(cause, status, at), started_at=started_at, readings=[{"cause": cause}]
     )
+
+
+def unstable(channel: Channel, *, at: datetime = NOON + 9 * MINUTE, **fields: object) -> Bad:
+    """A channel that fell three times since noon, and is up just now."""
+    return replace(bad(channel, at=at, **fields), seen=healthy(at), is_unstable=True, cause_holds=True, drops=3, minutes=9)
+
+
+def holds(item: Bad) -> Bad:
+    """The second reading in a row with this cause."""
+    return replace(item, cause_holds=True)
 
 
 def recovered(channel: Channel, *, at: datetime = NOON + 25 * MINUTE) -> Recovered:
