@@ -6,7 +6,7 @@ Each statement is idempotent and repairs whatever came before, whoever did it: n
 import structlog
 from django.db import connection, transaction
 
-from channels_app import outage, reachability
+from channels_app import outage, ping, reachability
 from channels_app.due import WATCHED
 from incidents import ledger
 
@@ -20,6 +20,7 @@ def keep_up() -> None:
     reachability.keep_up()
     _beat_the_pulse()
     outage.tell_operators()
+    ping.send_if_healthy()
 
 
 def _adopt_new_channels() -> None:
