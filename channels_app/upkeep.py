@@ -6,7 +6,7 @@ Each statement is idempotent and repairs whatever came before, whoever did it: n
 import structlog
 from django.db import connection, transaction
 
-from channels_app import outage, ping, reachability
+from channels_app import deadman, outage, ping, reachability
 from channels_app.due import WATCHED
 from incidents import ledger
 
@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 
 def keep_up() -> None:
     """Do one tick's work."""
+    deadman.give_sign()
     _adopt_new_channels()
     _forget_unwatched()
     reachability.keep_up()

@@ -7,10 +7,14 @@ that is set back by an hour silences it for that hour.
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from channels_app import bell, deadman
 
 CLOCK_STEP = 1.0  # seconds back: no adjustment any more
 
@@ -45,4 +49,19 @@ class Scheduler(DatabaseScheduler):
         if now < before - CLOCK_STEP:
             self._heap = None  # planned by the clock of before
         self._clock = now
-        return super().tick(*arguments, **options)
+        seconds = super().tick(*arguments, **options)
+        if not self._has_a_ring_to_miss():
+            deadman.give_sign()
+        return seconds
+
+    def apply_async(self, entry, *arguments, **options):
+        sent = super().apply_async(entry, *arguments, **options)
+        if entry.task == bell.RING:
+            deadman.give_sign()
+        return sent
+
+    def _has_a_ring_to_miss(self) -> bool:
+        """The operator may have switched it off, or made it too rare to say after two intervals that it is missing."""
+        often = timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS)
+        rings = [entry.schedule for entry in (self._schedule or {}).values() if entry.task == bell.RING]
+        return any(getattr(schedule, "run_every", None) and schedule.run_every <= often for schedule in rings)

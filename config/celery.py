@@ -1,9 +1,11 @@
 """The Celery application. Workers and beat act as the service; the web process imports this file too and does not."""
 
 import os
+from typing import Any
 
 from celery import Celery, signals
 
+from channels_app import bell
 from tenants import scope
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -17,6 +19,22 @@ app.autodiscover_tasks()
 @signals.beat_init.connect
 def _act_as_the_service(**_facts: object) -> None:
     scope.declare_service()
+
+
+# The imports below stand inside: when this file is read, Django is not set up yet.
+@signals.celeryd_after_setup.connect
+def _end_a_deaf_worker(instance: Any, **_facts: object) -> None:
+    from channels_app import deadman
+
+    if bell.QUEUE in instance.app.amqp.queues.consume_from:
+        deadman.watch_worker()
+
+
+@signals.beat_init.connect
+def _end_a_deaf_beat(**_facts: object) -> None:
+    from channels_app import deadman
+
+    deadman.watch_beat()
 
 
 @signals.setup_logging.connect

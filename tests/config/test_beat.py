@@ -1,4 +1,4 @@
-"""Beat's own doings: it rings on when the clock is set back."""
+"""Beat's own doings: it rings on when the clock is set back, and says that it lives when its rings go out."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
-from channels_app import bell
+from channels_app import bell, deadman
 from config.beat import Entry, Scheduler
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -81,3 +81,36 @@ def test_a_beat_whose_clock_is_set_back_by_an_hour_rings_on(beat, clock):
     turns(beat)
 
     assert rings() == 1
+
+
+def test_a_ring_that_went_out_is_a_sign_of_life_and_a_turn_without_one_is_not(beat, clock):
+    turns(beat)
+    before = deadman.last_sign()
+    turns(beat)
+    assert deadman.last_sign() == before
+
+    clock.moves(11 * SECOND)
+    turns(beat)
+    assert deadman.last_sign() != before
+
+
+def switched_off(ring: PeriodicTask) -> None:
+    ring.enabled = False
+
+
+def rarer_than_an_interval(ring: PeriodicTask) -> None:
+    ring.interval = IntervalSchedule.objects.create(every=10, period="minutes")
+
+
+@pytest.mark.parametrize("change", [switched_off, rarer_than_an_interval])
+def test_a_beat_that_has_no_ring_to_miss_gives_a_sign_with_each_turn(ring, beat, clock, change):
+    turns(beat)
+    clock.moves(SECOND)
+    change(ring)
+    ring.save()
+    turns(beat)
+    before = deadman.last_sign()
+
+    turns(beat)
+
+    assert deadman.last_sign() != before
