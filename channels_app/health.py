@@ -64,6 +64,11 @@ class Health:
         return self.overdue_seconds > INTERVALS_OVERDUE * settings.HEARTBEAT_INTERVAL_SECONDS
 
     @property
+    def is_well(self) -> bool:
+        """Does the watch watch, as far as it can tell itself?"""
+        return self.is_tick_fresh and not self.is_overdue and not self.is_tick_off
+
+    @property
     def blind_since(self) -> datetime | None:
         """Since when nobody looks; None while the watch watches."""
         if not (self.is_overdue or self.is_tick_off):

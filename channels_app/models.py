@@ -359,10 +359,19 @@ class Pulse(models.Model):
     offline_since = models.DateTimeField(_("own network gone since"), null=True)
     witness_at = models.DateTimeField(null=True)  # when the witness was last asked
     witness_failing_since = models.DateTimeField(null=True)
+    # An outage of the watch itself that is over and that nobody has been told of
+    outage_started_at = models.DateTimeField(null=True)
+    outage_ended_at = models.DateTimeField(null=True)
+    ping_at = models.DateTimeField(null=True)  # when the last ping was due
 
     class Meta:
         verbose_name = verbose_name_plural = _("pulse")
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_pulse")]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="one_pulse"),
+            models.CheckConstraint(
+                condition=~(Q(outage_started_at=None) ^ Q(outage_ended_at=None)), name="outage_has_both_its_ends"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.last_tick_at)

@@ -171,9 +171,11 @@ def keep_up() -> None:
     """Do a tick's work about servers: look again at what is back, tell clinics, resolve what is over."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOOK_AGAIN)
-        cursor.execute("select statement_timestamp()")
-        (now,) = cursor.fetchone()
-        if settings.SERVER_DOWN_TELL_CLINICS is not None:
+        cursor.execute(
+            "select statement_timestamp(), exists (select from channels_app_pulse where outage_ended_at is not null)"
+        )
+        now, nobody_has_looked = cursor.fetchone()  # after an outage of our own, no clinic hears of what was before it
+        if settings.SERVER_DOWN_TELL_CLINICS is not None and not nobody_has_looked:
             servers.tell_clinics(fallen_before=now - settings.SERVER_DOWN_TELL_CLINICS * limits().minute, at=now)
         cursor.execute(_IS_BACK, {"grace": limits().grace, "patience": PATIENCE * limits().minute})
         servers.resolve_incidents(dict(cursor.fetchall()), at=now)

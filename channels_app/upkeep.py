@@ -6,7 +6,7 @@ Each statement is idempotent and repairs whatever came before, whoever did it: n
 import structlog
 from django.db import connection, transaction
 
-from channels_app import reachability
+from channels_app import deadman, outage, ping, reachability
 from channels_app.due import WATCHED
 from incidents import ledger
 
@@ -15,10 +15,13 @@ log = structlog.get_logger(__name__)
 
 def keep_up() -> None:
     """Do one tick's work."""
+    deadman.give_sign()
     _adopt_new_channels()
     _forget_unwatched()
-    reachability.keep_up()
     _beat_the_pulse()
+    reachability.keep_up()
+    outage.tell_operators()
+    ping.send_if_healthy()
 
 
 def _adopt_new_channels() -> None:
@@ -45,7 +48,7 @@ def _forget_unwatched() -> None:
 
 def _beat_the_pulse() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_PULSE)
+        cursor.execute(_PULSE, {"away": outage.intervals(outage.INTERVALS_AWAY)})
 
 
 _ADOPT = """
@@ -99,8 +102,11 @@ from (
 where channel.channel_id = w.channel_id and w.channel_id = any(%s)
 """
 
+# The first tick ever comes back from nowhere; while nothing was watched nobody was missed. Away again before the first
+# outage was told: the two are one.
+_IS_BACK = "p.channels_watched > 0 and excluded.last_tick_at - p.last_tick_at > %(away)s"
 _PULSE = f"""
-insert into channels_app_pulse (id, last_tick_at, oldest_overdue_seconds, channels_watched)
+insert into channels_app_pulse as p (id, last_tick_at, oldest_overdue_seconds, channels_watched)
 select 1, statement_timestamp(),
     greatest(0, coalesce(extract(epoch from statement_timestamp() - min(w.next_look_at)), 0)), count(*)
 from channels_app_watch w
@@ -108,5 +114,7 @@ join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id
 where {WATCHED}
 on conflict (id) do update set last_tick_at = excluded.last_tick_at,
-    oldest_overdue_seconds = excluded.oldest_overdue_seconds, channels_watched = excluded.channels_watched
+    oldest_overdue_seconds = excluded.oldest_overdue_seconds, channels_watched = excluded.channels_watched,
+    outage_started_at = case when {_IS_BACK} then coalesce(p.outage_started_at, p.last_tick_at) else p.outage_started_at end,
+    outage_ended_at = case when {_IS_BACK} then excluded.last_tick_at else p.outage_ended_at end
 """  # noqa: S608

@@ -2,10 +2,11 @@
 
 import os
 import resource
+from typing import Any
 
 from celery import Celery, signals
 
-from channels_app import leaving
+from channels_app import bell, leaving
 from tenants import scope
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -35,6 +36,22 @@ def _raise_our_limits(**_facts: object) -> None:
 @signals.worker_shutting_down.connect  # in the main process; the loops run in its children
 def _let_the_loops_end(**_facts: object) -> None:
     leaving.ask()
+
+
+# The imports below stand inside: when this file is read, Django is not set up yet.
+@signals.celeryd_after_setup.connect
+def _end_a_deaf_worker(instance: Any, **_facts: object) -> None:
+    from channels_app import deadman
+
+    if bell.QUEUE in instance.app.amqp.queues.consume_from:
+        deadman.watch_worker()
+
+
+@signals.beat_init.connect
+def _end_a_deaf_beat(**_facts: object) -> None:
+    from channels_app import deadman
+
+    deadman.watch_beat()
 
 
 @signals.setup_logging.connect

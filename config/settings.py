@@ -207,6 +207,9 @@ SERVER_DOWN_TELL_CLINICS = one_of("SERVER_DOWN_TELL_CLINICS", "15", {"page": Non
 WITNESS_URLS = env.list("WITNESS_URLS", default=[])
 if bad := [url for url in WITNESS_URLS if not url.startswith(("https://", "http://"))]:
     raise ImproperlyConfigured(f"WITNESS_URLS holds {bad[0]!r}: give whole addresses that begin with https:// or http://.")
+HEALTHCHECK_PING_URL = env.str("HEALTHCHECK_PING_URL", "")
+if HEALTHCHECK_PING_URL and not HEALTHCHECK_PING_URL.startswith(("https://", "http://")):
+    raise ImproperlyConfigured("HEALTHCHECK_PING_URL is no address: give a whole one that begins with https:// or http://.")
 if HEARTBEAT_MINUTE_SECONDS != 60 and not (DEBUG or TESTING):
     raise ImproperlyConfigured("HEARTBEAT_MINUTE_SECONDS shortens the clock for demonstrations: remove it in production.")
 

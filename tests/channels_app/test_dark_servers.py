@@ -140,6 +140,19 @@ def test_clinics_can_be_told_on_their_pages_only(fleet, start, admin, settings):
     assert told(admin) == []
 
 
+def test_after_an_outage_of_our_own_no_clinic_is_told_before_somebody_has_looked(fleet, start, admin):
+    die(start)
+    upkeep.keep_up()
+    Notification.objects.all().delete()
+    IncidentEvent.objects.filter(kind="told").delete()
+    Watch.objects.update(last_health_check=start)
+    Pulse.objects.update(last_tick_at=start)  # nobody has been there since
+
+    upkeep.keep_up()
+
+    assert told(admin) == []
+
+
 def test_a_clinic_that_switched_its_alerts_off_is_not_told(fleet, start, admin):
     Channel.objects.filter(tenant=admin.memberships.get().tenant).update(alerts_enabled=False)
     die(start)

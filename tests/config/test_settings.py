@@ -47,6 +47,7 @@ def test_good_settings_are_read(read):
         ("DATABASE_URL", None),
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://user@host/name"),
+        ("HEALTHCHECK_PING_URL", "hc.example.com/a-check"),
         ("DATABASE_URL", "postgresql://user:secret@host:port/name"),
         ("DATABASE_URL", "postgresql://user@host"),
         ("REDIS_URL", None),

@@ -77,6 +77,11 @@ class Process:
     def is_alive(self) -> bool:
         return self._main.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it is alive; the number of the signal that ended it, negative."""
+        return self._main.poll()
+
     def says(self, words: str) -> bool:
         return words in self.log.read_text(errors="replace")
 
