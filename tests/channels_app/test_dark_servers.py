@@ -9,7 +9,7 @@ from django.utils import timezone
 from channels_app import due, invariants, upkeep, verdicts
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Pulse, Reachability, Watch
-from incidents.models import Incident
+from incidents.models import Incident, IncidentEvent
 from incidents.readings import Status
 from notifications.models import Notification
 from tests.support import people
