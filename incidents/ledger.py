@@ -38,6 +38,7 @@ class Bad:
     seen: Reading
     started_at: datetime  # the first unhealthy reading of the run
     readings: list[dict] = field(default_factory=list)  # of the run so far; kept with the incident that opens
+    threshold_minutes: int | None = None  # in force now; kept with the incident that opens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,7 @@ def _insert(bad: Iterable[Bad]) -> list[tuple[int, int]]:
                 [item.started_at for item in ordered],
                 [item.seen.at for item in ordered],
                 [json.dumps(item.readings) for item in ordered],
+                [item.threshold_minutes for item in ordered],
             ],
         )
         return cursor.fetchall()
@@ -294,10 +296,13 @@ def _log(event: str, outage: Outage) -> None:
 
 # A clock that was set back must not make a row impossible: the later moment is never before the earlier one.
 _OPEN = """
-insert into incidents_incident (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, resolution)
-select v.tenant_id, v.channel_id, v.kind, v.cause, v.started_at, greatest(v.opened_at, v.started_at), v.readings, ''
-from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[])
-    as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings)
+insert into incidents_incident
+    (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, threshold_minutes, resolution)
+select v.tenant_id, v.channel_id, v.kind, v.cause, v.started_at, greatest(v.opened_at, v.started_at),
+    v.readings, v.threshold_minutes, ''
+from unnest(
+    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::smallint[]
+) as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, threshold_minutes)
 on conflict (channel_id) where resolved_at is null do nothing
 returning id, channel_id
 """
