@@ -1,4 +1,5 @@
-"""What every tick keeps in order, before anybody is looked at: new channels, channels that are no longer watched, the pulse.
+"""What every tick keeps in order, before anybody is looked at: new channels, channels that are no longer watched, the pulse,
+and now and then the fleet's seven days.
 
 Each statement is idempotent and repairs whatever came before, whoever did it: no signal, no hook, no form has to remember.
 """
@@ -7,6 +8,7 @@ import structlog
 from django.db import connection, transaction
 
 from channels_app.due import WATCHED
+from channels_app.fleet import week
 from incidents import ledger
 
 log = structlog.get_logger(__name__)
@@ -17,6 +19,7 @@ def keep_up() -> None:
     _adopt_new_channels()
     _forget_unwatched()
     _beat_the_pulse()
+    week.measure_if_due()
 
 
 def _adopt_new_channels() -> None:
