@@ -1,4 +1,4 @@
-"""What the two pages cost with 10,000 numbers and 100,000 incidents, in a database of its own.
+"""What the pages cost with 10,000 numbers and 100,000 incidents, and what the watch reckons for them, in a database of its own.
 
     python3 start.py exec -- python bench/pages.py [--numbers 10000] [--incidents 100000] [--rounds 9]
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ["LOG_LEVEL"] = "WARNING"  # a line a request would hide the table
 
 import django
 
@@ -31,7 +32,8 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from channels_app import upkeep  # noqa: E402
-from channels_app.models import Channel, ConnectionPeriod, Server, Watch  # noqa: E402
+from channels_app.fleet import week  # noqa: E402
+from channels_app.models import Channel, ConnectionPeriod, Pulse, Server, Watch  # noqa: E402
 from incidents.models import Incident  # noqa: E402
 from tenants import scope  # noqa: E402
 from tenants.models import Membership, Tenant, User  # noqa: E402
@@ -114,6 +116,15 @@ def measure(person: str, path: str, rounds: int) -> str:
     return f"{queries} | {statistics.median(of_database):.0f} | {statistics.median(of_pages):.0f} | {size:.0f}"
 
 
+def measure_week(rounds: int) -> float:
+    """Milliseconds, of what the watch does every five minutes; the median."""
+    of_measures = []
+    for _round in range(rounds):
+        Pulse.objects.update(week_measured_at=None)
+        of_measures.append(_milliseconds(week.measure_if_due))
+    return statistics.median(of_measures)
+
+
 def _milliseconds(act: Callable[[], object]) -> float:
     began = time.perf_counter()
     act()
@@ -128,7 +139,6 @@ def main() -> None:
     arguments = parser.parse_args()
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.DEBUG = False
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "structlog" not in name]
     call_command("migrate", verbosity=0)
     with scope.use(scope.SERVICE):
         fill(arguments.numbers, arguments.incidents)
@@ -138,6 +148,7 @@ def main() -> None:
         (f"overview, page {last}", "operator@example.com", f"{OVERVIEW}?pagina={last}"),
         ("overview, by client", "operator@example.com", f"{OVERVIEW}?ordem=cliente"),
         ("overview, by incidents", "operator@example.com", f"{OVERVIEW}?ordem=incidentes"),
+        ("overview, dropped within 7 days", "operator@example.com", f"{OVERVIEW}?situacao=cairam"),
         ("overview, a search", "operator@example.com", f"{OVERVIEW}?q=90000-4321"),
         ("one number", "operator@example.com", f"{OVERVIEW}/{_some_number()}"),
         (f"clinic of {OF_A_CLINIC} numbers", "admin@example.com", "/configuracoes/whatsapp-pessoal"),
@@ -147,6 +158,9 @@ def main() -> None:
     print("| page | queries | database ms | page ms | KiB |\n| --- | ---: | ---: | ---: | ---: |")
     for name, person, path in pages:
         print(f"| {name} | {measure(person, path, arguments.rounds)} |", flush=True)
+    with scope.use(scope.SERVICE):
+        took, periods = measure_week(arguments.rounds), ConnectionPeriod.objects.count()
+    print(f"\nThe fleet's seven days, reckoned from {periods:,} periods: {took:.0f} ms.")
 
 
 def _some_number() -> int:

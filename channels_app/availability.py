@@ -1,60 +1,26 @@
 """How well was a number connected? From its periods to seven day strips, percentages and falls.
 
-Pure but for words and numbers in the reader's language: periods and moments come in, values go out. Time counts as
-up or down where a verdict said so; where nobody looked it is blind and counts neither way; before the number was first
-paired it does not count at all.
+Pure but for words and numbers in the reader's language: periods and moments come in, values go out. Before the number
+was first paired its time does not count at all.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
-from enum import StrEnum
-from itertools import pairwise
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from channels_app import stretches, strip
+from channels_app.stretches import Period, State, Stretch
 from core.durations import spell
 from incidents.readings import Status
 
 DAYS = 7
-WIDTH, HEIGHT = 1440, 10  # of a day's drawing: one unit is a minute of an ordinary day
-LEAST_WIDTH = 40  # narrower, a fall would not be seen
 A_POOR_DAY = 0.99  # below it, a day's percentage is red
-
-
-class State(StrEnum):
-    UP = "up"
-    BLIND = "blind"
-    UNSTABLE = "unstable"
-    DOWN = "down"
-
-
-DRAWN = tuple(State)  # in this order: what is worse lies on top
-OVER = {State.UNSTABLE}  # drawn over the periods, counted through them
-
-
-class Period(Protocol):
-    status: str
-    started_at: datetime
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A length of time in one state, aware UTC."""
-
-    state: State
-    start: datetime
-    end: datetime
-
-    def within(self, start: datetime, end: datetime) -> "Stretch | None":
-        start, end = max(self.start, start), min(self.end, end)
-        return Stretch(self.state, start, end) if start < end else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +37,7 @@ class Day:
 
     @property
     def share(self) -> float | None:
-        return share(self.stretches)
+        return stretches.share(self.stretches)
 
     @property
     def is_poor(self) -> bool:
@@ -84,12 +50,12 @@ class Day:
     @property
     def paths(self) -> list[tuple[str, str]]:
         """(state, path) from bottom to top, one path per state."""
-        return list(_paths(self))
+        return list(strip.paths(self.stretches, start=self.start, end=self.end, until=self.until))
 
     @property
     def text(self) -> str:
         """What the drawing shows, for whoever does not see it."""
-        blind = total(self.stretches, State.BLIND)
+        blind = stretches.total(self.stretches, State.BLIND)
         if self.share is None:
             return _("not checked") if blind else _("no data")
         says = [_("connected"), _count_falls(self.falls)]
@@ -104,17 +70,25 @@ class Week:
     falls: tuple[Stretch, ...]  # those of these days, oldest first
 
     @property
+    def stretches(self) -> list[Stretch]:
+        return [stretch for day in self.days for stretch in day.stretches]
+
+    @property
     def share(self) -> float | None:
-        return share(stretch for day in self.days for stretch in day.stretches)
+        return stretches.share(self.stretches)
 
     @property
     def percent(self) -> str:
         return percent(self.share, places=2)
 
     @property
+    def blind(self) -> timedelta:
+        return stretches.total(self.stretches, State.BLIND)
+
+    @property
     def states(self) -> list[State]:
         """Those that occur, in the order of a legend."""
-        seen = {stretch.state for day in self.days for stretch in day.stretches}
+        seen = {stretch.state for stretch in self.stretches}
         return [state for state in (State.UP, State.DOWN, State.UNSTABLE, State.BLIND) if state in seen]
 
     def day(self, wanted: date | None) -> Day | None:
@@ -131,40 +105,28 @@ def week(
     *,
     now: datetime,
     zone: ZoneInfo,
-    last_verdict_at: datetime | None,
+    seen_until: datetime,
     paired_at: datetime | None,
-    longest_gap: timedelta,
     unstable: Iterable[tuple[datetime, datetime]] = (),
 ) -> Week:
-    """Draw and count the seven days up to now. `unstable`: the times of incidents of that kind; none yet."""
-    known = sorted(periods, key=lambda period: period.started_at)
-    counts_from = _counts_from(known, paired_at)
-    lies = list(_stretches(known, now=now, last_verdict_at=last_verdict_at, longest_gap=longest_gap))
-    lies = [cut for stretch in lies if counts_from and (cut := stretch.within(counts_from, now))]
-    falls = tuple(_falls(lies))
+    """Draw and count the seven days up to now. `unstable`: times that are drawn over the periods and counted through them."""
+    periods = list(periods)
+    counts_from = _counts_from(periods, paired_at)
+    seen = stretches.of(periods, now=now, seen_until=seen_until)
+    seen = stretches.within(seen, counts_from, now) if counts_from else []
     over = [Stretch(State.UNSTABLE, start, end) for start, end in unstable]
+    falls = tuple(_falls(seen))
     today = now.astimezone(zone).date()
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
     return Week(
-        days=tuple(_day(day, [*lies, *over], falls, now=now, zone=zone) for day in days),
-        falls=tuple(cut for fall in falls if (cut := fall.within(midnight(days[0], zone), now))),
+        days=tuple(_day(day, [*seen, *over], falls, now=now, zone=zone) for day in days),
+        falls=tuple(stretches.within(falls, midnight(days[0], zone), now)),
     )
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first moment of a day, in UTC: lengths between such moments are true where a clock was changed."""
     return datetime.combine(day, time.min, zone).astimezone(UTC)
-
-
-def share(stretches: Iterable[Stretch]) -> float | None:
-    """Return up / (up + down), or None where neither was seen."""
-    stretches = list(stretches)
-    up, down = total(stretches, State.UP), total(stretches, State.DOWN)
-    return up / (up + down) if up + down else None
-
-
-def total(stretches: Iterable[Stretch], state: State) -> timedelta:
-    return sum((stretch.end - stretch.start for stretch in stretches if stretch.state is state), timedelta())
 
 
 def percent(share: float | None, *, places: int) -> str:
@@ -177,36 +139,13 @@ def percent(share: float | None, *, places: int) -> str:
     return f"{formats.number_format(value, places)}%"
 
 
-def _counts_from(periods: list[Period], paired_at: datetime | None) -> datetime | None:
+def _counts_from(periods: Iterable[Period], paired_at: datetime | None) -> datetime | None:
     """When the number was first known to be paired: a period in which it was connected proves it too."""
     opened = (period.started_at for period in periods if period.status == Status.OPEN)
-    return min(filter(None, (paired_at, next(opened, None))), default=None)
+    return min(filter(None, (paired_at, min(opened, default=None))), default=None)
 
 
-def _stretches(
-    periods: list[Period], *, now: datetime, last_verdict_at: datetime | None, longest_gap: timedelta
-) -> Iterator[Stretch]:
-    ends = [_end(period, last_verdict_at) for period in periods]
-    for period, end in zip(periods, ends, strict=True):
-        yield Stretch(_state(period.status), period.started_at.astimezone(UTC), end)
-    for (_one, gone), (following, _end_of_it) in pairwise(zip(periods, ends, strict=True)):
-        yield Stretch(State.BLIND, gone, following.started_at.astimezone(UTC))
-    if ends and now - ends[-1] > longest_gap:
-        yield Stretch(State.BLIND, ends[-1], now.astimezone(UTC))
-
-
-def _end(period: Period, last_verdict_at: datetime | None) -> datetime:
-    end = period.ended_at or max(period.started_at, last_verdict_at or period.started_at)
-    return end.astimezone(UTC)
-
-
-def _state(status: str) -> State:
-    if status == Status.OPEN:
-        return State.UP
-    return State.BLIND if status == Status.UNKNOWN else State.DOWN
-
-
-def _day(day: date, stretches: list[Stretch], falls: tuple[Stretch, ...], *, now: datetime, zone: ZoneInfo) -> Day:
+def _day(day: date, seen: list[Stretch], falls: tuple[Stretch, ...], *, now: datetime, zone: ZoneInfo) -> Day:
     start, end = midnight(day, zone), midnight(day + timedelta(days=1), zone)
     until = min(end, now.astimezone(UTC))
     return Day(
@@ -214,16 +153,16 @@ def _day(day: date, stretches: list[Stretch], falls: tuple[Stretch, ...], *, now
         start=start,
         end=end,
         until=until,
-        stretches=tuple(cut for stretch in stretches if (cut := stretch.within(start, until))),
+        stretches=tuple(stretches.within(seen, start, until)),
         falls=sum(start <= fall.start < end for fall in falls),
         is_today=start <= now < end,
     )
 
 
-def _falls(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+def _falls(seen: Iterable[Stretch]) -> Iterator[Stretch]:
     """A fall goes on through changes of cause and blind time, until the number is seen connected."""
     fall: Stretch | None = None
-    for stretch in sorted(stretches, key=lambda stretch: stretch.start):
+    for stretch in seen:
         if stretch.state is State.DOWN:
             fall = Stretch(State.DOWN, fall.start if fall else stretch.start, stretch.end)
         elif stretch.state is State.UP and fall:
@@ -231,34 +170,6 @@ def _falls(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
             fall = None
     if fall:
         yield fall
-
-
-def _paths(day: Day) -> Iterator[tuple[str, str]]:
-    for state in DRAWN:
-        spans = sorted(_span(stretch, day) for stretch in day.stretches if stretch.state is state)
-        path = "".join(f"M{left} 0h{right - left}v{HEIGHT}h-{right - left}z" for left, right in _merged(spans) if left < right)
-        if path:
-            yield state.value, path
-
-
-def _span(stretch: Stretch, day: Day) -> tuple[int, int]:
-    """Left and right of a stretch. What is not up is at least so wide that it is seen, and never drawn beyond now."""
-    whole = day.end - day.start  # a day of 23 or 25 hours is as wide as any other
-    left, right, edge = (round((at - day.start) / whole * WIDTH) for at in (stretch.start, stretch.end, day.until))
-    if stretch.state is State.UP or right - left >= LEAST_WIDTH:
-        return left, right
-    right = min(left + LEAST_WIDTH, max(edge, LEAST_WIDTH))
-    return right - LEAST_WIDTH, right
-
-
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for left, right in spans:
-        if merged and left <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], right))
-        else:
-            merged.append((left, right))
-    return merged
 
 
 def _count_falls(count: int) -> str:

@@ -10,38 +10,26 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from channels_app import stretches
+from channels_app.stretches import STATES, Period, State
 from core.durations import spell
 from incidents.readings import Status
 
 BEAT = timedelta(minutes=7, seconds=30)
 BEATS = 24
 SPAN = BEATS * BEAT
+A_SECOND = timedelta(seconds=1)
 
-UP, DOWN, UNSTABLE, BLIND = "up", "down", "unstable", "blind"
-KIND = {
-    Status.OPEN: UP,
-    Status.DISCONNECTED: DOWN,
-    Status.ERROR: DOWN,
-    Status.CONNECTING: UNSTABLE,
-    Status.QR_PENDING: UNSTABLE,
-}
-_WORST_FIRST = (DOWN, UNSTABLE, UP)
-_BARS = {UP: (4, 12), DOWN: (0, 20), UNSTABLE: (2, 16), BLIND: (8, 4)}  # top and height within 20
+# Unlike in the clinic's strip, what is on its way back has a look of its own.
+_STATES = STATES | {Status.CONNECTING: State.UNSTABLE, Status.QR_PENDING: State.UNSTABLE}
+_WORST_FIRST = (State.DOWN, State.UNSTABLE, State.UP)
+_BARS = {State.UP: (4, 12), State.DOWN: (0, 20), State.UNSTABLE: (2, 16), State.BLIND: (8, 4)}  # top and height within 20
 _LABELS = {
-    UP: gettext_lazy("connected %(length)s"),
-    DOWN: gettext_lazy("down %(length)s"),
-    UNSTABLE: gettext_lazy("in transition %(length)s"),
-    BLIND: gettext_lazy("not checked %(length)s"),
+    State.UP: gettext_lazy("connected %(length)s"),
+    State.DOWN: gettext_lazy("down %(length)s"),
+    State.UNSTABLE: gettext_lazy("in transition %(length)s"),
+    State.BLIND: gettext_lazy("not checked %(length)s"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A time of one status. `ended_at` is None while it lasts."""
-
-    status: str
-    started_at: datetime
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,47 +38,30 @@ class Drawing:
     label: str
 
 
-def seen_until(now: datetime, last_verdict_at: datetime | None, longest_gap: timedelta) -> datetime:
-    """Until when what was seen last still holds: until now while looks come as they should, else until the last one."""
-    if last_verdict_at is None:
-        return now
-    return now if now - last_verdict_at <= longest_gap else last_verdict_at
+def draw(periods: Iterable[Period], *, now: datetime, seen_until: datetime) -> Drawing:
+    start = now - SPAN
+    seen = stretches.within(stretches.of(periods, now=now, seen_until=seen_until, states=_STATES), start, now)
+    shown = _worst_of_each_beat(seen, start)
+    bars = {state: "".join(_bar(n, state) for n in range(BEATS) if shown[n] is state) for state in _BARS}
+    return Drawing([(f"c-{state}", path) for state, path in bars.items() if path], _label(seen))
 
 
-def tally(stretches: Iterable[Stretch], *, start: datetime, end: datetime, seen_until: datetime) -> dict[str, timedelta]:
-    """Return how long it was up, down, unstable and blind between two moments."""
-    lengths = dict.fromkeys((UP, DOWN, UNSTABLE), timedelta())
-    for kind, began, ended in _clip(stretches, start, end, seen_until):
-        lengths[kind] += ended - began
-    lengths[BLIND] = max(timedelta(), end - start - sum(lengths.values(), timedelta()))
-    return lengths
+def _worst_of_each_beat(seen: list[stretches.Stretch], start: datetime) -> list[State]:
+    states: list[set[State]] = [set() for _beat in range(BEATS)]
+    for stretch in seen:
+        first, last = int((stretch.start - start) / BEAT), int((stretch.end - start - timedelta(microseconds=1)) / BEAT)
+        for beat in states[first : last + 1]:
+            beat.add(stretch.state)
+    return [next((state for state in _WORST_FIRST if state in beat), State.BLIND) for beat in states]
 
 
-def draw(stretches: Iterable[Stretch], *, now: datetime, seen_until: datetime) -> Drawing:
-    start, stretches = now - SPAN, list(stretches)
-    kinds: list[set[str]] = [set() for _beat in range(BEATS)]
-    for kind, began, ended in _clip(stretches, start, now, seen_until):
-        first, last = int((began - start) / BEAT), int((ended - start - timedelta(microseconds=1)) / BEAT)
-        for beat in kinds[first : last + 1]:
-            beat.add(kind)
-    shown = [next((kind for kind in _WORST_FIRST if kind in beat), BLIND) for beat in kinds]
-    bars = {kind: "".join(_bar(n, kind) for n in range(BEATS) if shown[n] == kind) for kind in _BARS}
-    lengths = tally(stretches, start=start, end=now, seen_until=seen_until)
-    parts = [
-        str(_LABELS[kind]) % {"length": spell(length)} for kind, length in lengths.items() if length >= timedelta(seconds=1)
-    ]
-    label = _("Last 3 hours: %(parts)s") % {"parts": ", ".join(parts)}
-    return Drawing([(f"c-{kind}", path) for kind, path in bars.items() if path], label)
-
-
-def _bar(n: int, kind: str) -> str:
-    top, height = _BARS[kind]
+def _bar(n: int, state: State) -> str:
+    top, height = _BARS[state]
     return f"M{5 * n} {top}h3v{height}h-3z"
 
 
-def _clip(stretches: Iterable[Stretch], start: datetime, end: datetime, seen_until: datetime):
-    for stretch in stretches:
-        kind = KIND.get(stretch.status)
-        began, ended = max(stretch.started_at, start), min(stretch.ended_at or seen_until, end)
-        if kind and ended > began:
-            yield kind, began, ended
+def _label(seen: list[stretches.Stretch]) -> str:
+    lengths = {state: stretches.total(seen, state) for state in (State.UP, State.DOWN, State.UNSTABLE)}
+    lengths[State.BLIND] = SPAN - sum(lengths.values(), timedelta())  # with the time before it was entered
+    said = [str(_LABELS[state]) % {"length": spell(length)} for state, length in lengths.items() if length >= A_SECOND]
+    return _("Last 3 hours: %(parts)s") % {"parts": ", ".join(said)}

@@ -12,6 +12,8 @@ from functools import cache
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from channels_app import bell
 from channels_app.gateways import Known, Target
@@ -24,6 +26,7 @@ from tenants import scope
 from tenants.models import Membership, User
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+JOINED = timedelta(seconds=10)  # a second request within this time joins the first, while that waits
 FAR_AHEAD = timedelta(minutes=15)  # nothing is planned further ahead than this: beyond it, a clock went back
 
 
@@ -127,6 +130,25 @@ def request(*, by: User | None, tenant_id: int | None = None, channel_id: int | 
         sweep = Sweep.objects.create(tenant_id=tenant_id, channel_id=channel_id, requested_by=by)
         _make_due(sweep.channels().values_list("pk", flat=True))
     return sweep
+
+
+def request_once(*, by: User, channel_id: int) -> Sweep:
+    """Ask for a look now at one channel, or join what was asked for a moment ago and still waits: two clicks, one effect.
+
+    Whoever asked: two people on two pages share one look. Raises as `request` does.
+    """
+    with scope.use(scope.SERVICE):
+        channel = Channel.objects.filter(pk=channel_id)
+        tenant_id = channel.values_list("tenant_id", flat=True).first()
+        if tenant_id is None or not _may_ask(by, tenant_id):
+            raise PermissionDenied
+        # Of two at the same moment, the second waits here until the first has ended, and then sees what that asked for.
+        channel.select_for_update(no_key=True).values("pk").first()
+        recent = Sweep.objects.filter(Q(channel=channel_id) | Q(channel=None, tenant=tenant_id), started_at__gt=Now() - JOINED)
+        last = recent.order_by("-started_at", "-pk").first()
+        if last and last.waiting().filter(pk=channel_id).exists():
+            return last
+        return request(by=by, channel_id=channel_id)
 
 
 def request_each(channels: Iterable[Channel], *, by: User) -> None:

@@ -7,7 +7,7 @@ instance or key is no longer the row's is dropped, because a look that came late
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -23,11 +23,11 @@ from incidents.advice import Subject
 from incidents.causes import UNSEEN_OWN_NETWORK
 from incidents.ledger import Bad, Recovered
 from incidents.lifecycle import Decision, Policy, Run, Step, WatchState, is_blind, judge
+from incidents.models import MOST_READINGS
 from incidents.readings import Health, Reading, Status
 
 log = structlog.get_logger(__name__)
 
-READINGS_KEPT = 10
 MOST_COUNTED = 32_767  # that the column of a streak holds
 A_CAUSE_HOLDS = 2  # verdicts in a row
 
@@ -81,7 +81,7 @@ def _flush(looks: list[Look]) -> Counter:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A watch as it is under our lock, with the settings that count. In the order of _LOCK's columns."""
+    """A watch as it is under our lock, with the settings that count. Each field is a name in _READ."""
 
     channel_id: int
     tenant_id: int
@@ -220,10 +220,12 @@ class _Judged:
         return self.row.last_verdict_at is None or is_blind(self.row.last_verdict_at, self.seen.at, self.policy)
 
     def readings(self) -> list[dict]:
-        """The run's readings with this one; what the page of the incident shows beside the periods before it."""
+        """The run's first reading and its latest ones, with this: what the incident's page shows after the periods before."""
         seen = self.seen
-        told = {"at": seen.at.isoformat(), "status": seen.status, "cause": seen.cause, "code": seen.code, "ms": seen.took_ms}
-        return [*json.loads(self.row.run_readings), told][-READINGS_KEPT:]
+        told = {"at": seen.at.isoformat(), "status": seen.status, "cause": seen.cause}
+        told |= {"raw": seen.raw_state, "code": seen.code, "ms": seen.took_ms}
+        run = [*json.loads(self.row.run_readings), told]
+        return run[:1] + run[1:][1 - MOST_READINGS :]
 
     def bad(self) -> Bad:
         decision = self.decision
@@ -235,6 +237,7 @@ class _Judged:
             seen=self.seen,
             started_at=decision.started_at or decision.run.first_unhealthy_at,
             readings=self.readings(),
+            threshold_minutes=self.row.threshold_minutes,
             cause_holds=is_unstable or self.row.streak(self.seen) >= A_CAUSE_HOLDS,
             is_unstable=is_unstable,
             drops=drops,
@@ -349,22 +352,56 @@ def _with_parents(opening: list[_Judged], servers: Servers) -> Iterator[Bad]:
         yield replace(item.bad(), parent_id=parents.get(item.row.server_id) if item.is_its_servers else None)
 
 
-_LOCK = f"""
-select w.channel_id, w.tenant_id, t.slug, t.name, c.name, s.id, s.name, s.base_url, s.tenant_id is null,
-    coalesce(nullif(c.own_token, ''), s.api_key), coalesce(c.own_token, '') <> '',
-    c.instance_name, c.alerts_enabled, c.heartbeat_threshold_minutes, {WATCHED},
-    w.look_no, w.connection_status, w.cause, w.status_since, w.cause_since,
-    w.cause_streak, case when w.listed_at is not null then w.listed ->> 'missing' is null end,
-    w.last_open_at, w.paired_at, w.integration, w.owner_jid,
-    w.first_unhealthy_at, w.bad_seconds, w.threshold_seconds, w.good_streak, w.good_since, w.health_changes,
-    w.run_readings::text,
-    w.last_verdict_at, w.unseen_since,
-    w.raw_state, w.code, i.id is not null, coalesce(i.kind = 'unstable', false),
-    case when w.first_unhealthy_at is not null and i.id is null then array(
+_READ = {
+    "channel_id": "w.channel_id",
+    "tenant_id": "w.tenant_id",
+    "tenant_slug": "t.slug",
+    "tenant_name": "t.name",
+    "name": "c.name",
+    "server_id": "s.id",
+    "server_name": "s.name",
+    "base_url": "s.base_url",
+    "operator_owned": "s.tenant_id is null",
+    "key": "coalesce(nullif(c.own_token, ''), s.api_key)",
+    "has_own_token": "coalesce(c.own_token, '') <> ''",
+    "instance_name": "c.instance_name",
+    "alerts_enabled": "c.alerts_enabled",
+    "threshold_minutes": "c.heartbeat_threshold_minutes",
+    "is_watched": WATCHED,
+    "look_no": "w.look_no",
+    "status": "w.connection_status",
+    "cause": "w.cause",
+    "status_since": "w.status_since",
+    "cause_since": "w.cause_since",
+    "cause_streak": "w.cause_streak",
+    "is_listed": "case when w.listed_at is not null then w.listed ->> 'missing' is null end",
+    "last_open_at": "w.last_open_at",
+    "paired_at": "w.paired_at",
+    "integration": "w.integration",
+    "owner_jid": "w.owner_jid",
+    "first_unhealthy_at": "w.first_unhealthy_at",
+    "bad_seconds": "w.bad_seconds",
+    "threshold_seconds": "w.threshold_seconds",
+    "good_streak": "w.good_streak",
+    "good_since": "w.good_since",
+    "health_changes": "w.health_changes",
+    "run_readings": "w.run_readings::text",
+    "last_verdict_at": "w.last_verdict_at",
+    "unseen_since": "w.unseen_since",
+    "raw_state": "w.raw_state",
+    "code": "w.code",
+    "incident_open": "i.id is not null",
+    "unstable_open": "coalesce(i.kind = 'unstable', false)",
+    "opened_before": f"""case when w.first_unhealthy_at is not null and i.id is null then array(
         select b.opened_at from incidents_incident b
         where b.channel_id = w.channel_id and b.resolution = 'recovered' and b.parent_id is null
         order by b.started_at desc limit {instability.INCIDENTS - 1})
-    else '{{}}' end
+    else '{{}}' end""",  # noqa: S608 (our own constants)
+}
+
+# The fields' own order: a name that is missing fails at the import, and no two can change places.
+_LOCK = f"""
+select {", ".join(_READ[field.name] for field in fields(_Row))}
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join channels_app_server s on s.id = c.server_id

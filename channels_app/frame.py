@@ -27,8 +27,18 @@ class Item:
     name: str = ""  # of the url
 
 
+@dataclass(frozen=True, slots=True)
+class Choice(Item):
+    """One of the clinics of a person of several, with what is unread there; its url leads to its inbox."""
+
+    slug: str = ""
+
+
 def frame(request) -> dict:
-    """A context processor. A page of a person who is signed in costs three queries for it, and one in service scope."""
+    """A context processor. A page of a person who is signed in costs three queries for it, and one in service scope.
+
+    For a person of several clinics two are in service scope: one count of what is unread, for all of them at once.
+    """
     theme = request.COOKIES.get("theme")
     context = {"theme": theme if theme in ("light", "dark") else ""}
     if not getattr(request, "user", None) or not request.user.is_authenticated or not hasattr(request, "membership"):
@@ -50,6 +60,42 @@ class Frame:
         if not hasattr(self, "_menu"):
             self._menu = self._operators_menu() if self._request.user.is_saas_admin else self._clinics_menu()
         return self._menu
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """The clinics of a person of several; none for everybody else."""
+        if len(self.clinics) < 2:
+            return []
+        return [
+            Choice(
+                url=f"{reverse('inbox')}?clinica={clinic.slug}",
+                icon="building-2",
+                label=str(clinic),
+                is_current=clinic == self.clinic,
+                count=self._unread_by_clinic.get(clinic.pk, 0),
+                count_means=_("unread"),
+                name=f"clinic-{clinic.pk}",
+                slug=clinic.slug,
+            )
+            for clinic in self.clinics
+        ]
+
+    @property
+    def elsewhere(self) -> list[Choice]:
+        """Those of their other clinics that have news."""
+        return [item for item in self.choices if item.count and not item.is_current]
+
+    @property
+    def unread_elsewhere(self) -> Item | None:
+        """All of it together, for the closed chooser; None for somebody who has nothing to choose."""
+        if not self.choices:
+            return None
+        total = sum(item.count for item in self.elsewhere)
+        return Item(reverse("inbox"), "bell", "", False, total, _("unread in your other clinics"), "elsewhere")
+
+    @cached_property
+    def _unread_by_clinic(self) -> dict[int, int]:
+        return inbox.unread_by_clinic(self._request.user)
 
     @cached_property
     def _health(self) -> Health | None:
@@ -94,6 +140,8 @@ class Frame:
         ]
 
     def _unread(self) -> int:
+        if len(self.clinics) > 1:
+            return self._unread_by_clinic.get(self.clinic.pk, 0)
         return inbox.of(self._request.user, self.clinic and self.clinic.pk).filter(read_at=None).count()
 
     def _item(self, name: str, icon: str, label: str, count: int = 0, means: str = "") -> Item:

@@ -136,7 +136,7 @@ class Reachability(models.Model):
 
 class ChannelQuerySet(models.QuerySet):
     def watched(self) -> "ChannelQuerySet":
-        return self.filter(provider=Channel.Provider.EVOLUTION_API, is_active=True, archived_at=None, tenant__is_active=True)
+        return self.filter(WATCHED)
 
 
 class Channel(models.Model):
@@ -206,6 +206,9 @@ class Channel(models.Model):
             self.server_owner = self.server.owner_key
             if self.server_owner not in (0, self.tenant_id):
                 raise ValidationError({"server": _("This server belongs to another clinic.")})
+
+
+WATCHED = Q(provider=Channel.Provider.EVOLUTION_API, is_active=True, archived_at=None, tenant__is_active=True)
 
 
 class Watch(models.Model):
@@ -283,7 +286,10 @@ class ConnectionPeriod(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("period"), _("periods")
         ordering = ["-started_at", "-pk"]
-        indexes = [models.Index(fields=["channel", "started_at"], name="period_of_channel_by_start")]
+        indexes = [
+            models.Index(fields=["channel", "started_at"], name="period_of_channel_by_start"),
+            models.Index(fields=["ended_at"], name="period_by_end"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["channel"], condition=Q(ended_at=None), name="one_open_period_per_channel"),
             models.CheckConstraint(
@@ -349,7 +355,7 @@ class Sweep(models.Model):
 
 
 class Pulse(models.Model):
-    """One row: that the watch itself is alive."""
+    """One row: that the watch itself is alive, and what it has reckoned of the whole fleet."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     last_tick_at = models.DateTimeField(_("last tick"))
@@ -363,6 +369,12 @@ class Pulse(models.Model):
     outage_started_at = models.DateTimeField(null=True)
     outage_ended_at = models.DateTimeField(null=True)
     ping_at = models.DateTimeField(null=True)  # when the last ping was due
+    # The last seven days of all numbers together; empty before they were first measured
+    week_measured_at = models.DateTimeField(null=True)  # when measuring began: whoever writes it measures
+    week_numbers = models.IntegerField(null=True)
+    week_up_seconds = models.FloatField(null=True)
+    week_down_seconds = models.FloatField(null=True)
+    week_blind_seconds = models.FloatField(null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("pulse")

@@ -1,4 +1,5 @@
-"""What every tick keeps in order, before anybody is looked at: new channels, channels that are no longer watched, the pulse.
+"""What every tick keeps in order, before anybody is looked at: new channels, channels that are no longer watched, the pulse,
+and now and then the fleet's seven days.
 
 Each statement is idempotent and repairs whatever came before, whoever did it: no signal, no hook, no form has to remember.
 """
@@ -8,6 +9,7 @@ from django.db import connection, transaction
 
 from channels_app import deadman, outage, ping, reachability
 from channels_app.due import WATCHED
+from channels_app.fleet import week
 from incidents import ledger
 
 log = structlog.get_logger(__name__)
@@ -22,6 +24,7 @@ def keep_up() -> None:
     reachability.keep_up()
     outage.tell_operators()
     ping.send_if_healthy()
+    week.measure_if_due()
 
 
 def _adopt_new_channels() -> None:

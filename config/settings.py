@@ -10,6 +10,7 @@ import environ
 import structlog
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -128,6 +129,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "core.logs.RequestMiddleware",
 ]
+if DEBUG:  # which a newcomer's demonstration runs with: errors look as they do in production, and the log tells the rest
+    MIDDLEWARE.append("core.errors.NotFoundMiddleware")
+DEFAULT_EXCEPTION_REPORTER = "core.errors.Reporter"
 
 TEMPLATES = [
     {
@@ -269,6 +273,8 @@ UNFOLD = {
     "SITE_SYMBOL": "cell_tower",
     "SITE_URL": "/",
     "SHOW_VIEW_ON_SITE": True,
+    "STYLES": [lambda _request: static("admin.css")],
+    "SCRIPTS": [lambda _request: static("admin.js")],
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "primary": {  # emerald

@@ -1,7 +1,7 @@
 """Words of the packages we take that read badly in Portuguese, or are not translated there. The catalogue says them our way.
 
-Only the catalogue's maker reads this file. Unfold has no Portuguese at all; allauth's is complete, and changed where it
-would not be understood in a clinic.
+Only the catalogue's maker reads this file and `words_of_beat`. Unfold has no Portuguese at all; allauth's is complete,
+and changed where it would not be understood in a clinic.
 """
 
 from django.utils.translation import gettext_noop as _
@@ -11,25 +11,52 @@ UNFOLD = [
     _("After you've created a user, you’ll be able to edit more user options."),
     _("All applications"),
     _("Apply Filters"),
+    _("Choose file to upload"),
     _("Dark"),
+    _("Date from"),
+    _("Date to"),
+    _("Date"),
+    _("Expand row"),
+    _("False"),
     _("Filters"),
+    _("From"),
     _("General"),
     _("Go back"),
     _("Light"),
+    _("Loading more results..."),
     _("More actions"),
     _("Next"),
     _("No data"),
+    _("No recent searches"),
     _("No results found"),
     _("No results matching your query"),
     _("Previous"),
+    _(
+        "Raw passwords are not stored, so there is no way to see this user’s password, "
+        "but you can change the password using "
+        '<a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.'
+    ),
+    _("Recent searches"),
     _("Reset filters"),
     _("Return to site"),
     _("Run"),
     _("Search apps and models..."),
+    _("Select action to run"),
+    _("Select action"),
     _("Select all rows"),
+    _("Select record"),
+    _("Select value"),
+    _("Submit"),
     _("System"),
+    _("This item will be deleted."),
     _("This page yielded into no results. Create a new item or reset your filters."),
+    _("To"),
+    _("Toggle password visibility"),
+    _("Toggle sorting"),
+    _("True"),
     _("Type to search"),
+    _("Value"),
+    _("You have been successfully logged out from the administration"),
 ]
 ALLAUTH = [
     _("Alternative options"),
@@ -39,8 +66,11 @@ ALLAUTH = [
     _("Email"),
     _("Enter an authenticator code:"),
     _("Enter your password:"),
+    _("MFA"),
     _("Please reauthenticate to safeguard your account."),
+    _("TOTP Authenticator"),
     _("Two-Factor Authentication"),
+    _("WebAuthn"),
 ]
 BEAT = [
     _("Arguments"),

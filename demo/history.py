@@ -203,6 +203,7 @@ def _put_on_record(channel: Channel, outage: Outage, *, began: datetime) -> None
                 seen=_reading(first, opened_at),
                 started_at=began,
                 readings=[_kept(_reading(first, look)) for look in looks],
+                threshold_minutes=channel.heartbeat_threshold_minutes,
             )
         ]
     )
@@ -233,7 +234,8 @@ def _reading(stage: Stage, at: datetime) -> Reading:
 
 def _kept(seen: Reading) -> dict:
     """A reading as an incident keeps it."""
-    return {"at": seen.at.isoformat(), "status": seen.status, "cause": seen.cause, "code": seen.code, "ms": seen.took_ms}
+    told = {"at": seen.at.isoformat(), "status": seen.status, "cause": seen.cause}
+    return told | {"raw": seen.raw_state, "code": seen.code, "ms": seen.took_ms}
 
 
 def _subject(channel: Channel) -> Subject:

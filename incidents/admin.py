@@ -1,9 +1,13 @@
 from django.contrib import admin
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, Func, IntegerField, OuterRef
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from core.admin import ReadOnlyAdmin, ReadOnlyInline
 from core.durations import spell
+from incidents import checks, moments, timeline
 from incidents.causes import CAUSES
 from incidents.models import Incident, IncidentEvent
 from tenants.models import User
@@ -11,9 +15,14 @@ from tenants.models import User
 
 class EventInline(ReadOnlyInline):
     model = IncidentEvent
-    fields = ["at", "kind", "cause_title", "event", "people", "by"]
+    fields = ["at", "kind", "cause_title", "event", "people", "by", "text"]
     readonly_fields = ["cause_title", "people"]
     verbose_name_plural = _("timeline")
+
+    def get_queryset(self, request):
+        place = Func(OuterRef("told"), F("pk"), function="array_position", output_field=IntegerField())
+        told = User.objects.annotate(place=place).exclude(place=None).order_by("email")
+        return super().get_queryset(request).select_related("by").annotate(emails=ArraySubquery(told.values("email")))
 
     @admin.display(description=_("cause"))
     def cause_title(self, event: IncidentEvent) -> str:
@@ -21,7 +30,7 @@ class EventInline(ReadOnlyInline):
 
     @admin.display(description=_("who was told"))
     def people(self, event: IncidentEvent) -> str:
-        return ", ".join(User.objects.filter(pk__in=event.told).values_list("email", flat=True)) or "-"
+        return ", ".join(event.emails) or "-"
 
 
 class IsOpen(admin.SimpleListFilter):
@@ -56,11 +65,12 @@ class IncidentAdmin(ReadOnlyAdmin):
         "duration",
         "resolution",
         "notified_at",
+        "taken_by",
     ]
     list_filter = [IsOpen, "kind", ("cause", CauseFilter), "resolution", ("notified_at", admin.EmptyFieldListFilter), "tenant"]
     search_fields = ["channel__name", "channel__instance_name", "tenant__name"]
     date_hierarchy = "started_at"
-    list_select_related = ["channel", "tenant", "server"]
+    list_select_related = ["channel", "tenant", "server", "taken_by"]
     fields = [
         "tenant",
         "channel",
@@ -69,11 +79,14 @@ class IncidentAdmin(ReadOnlyAdmin):
         "cause_title",
         "started_at",
         "opened_at",
+        "threshold",
         "resolved_at",
         "duration",
         "resolution",
         "notified_at",
-        "readings",
+        "taken_by",
+        "taken_at",
+        "readings_in_words",
     ]
     inlines = [EventInline]
 
@@ -84,3 +97,16 @@ class IncidentAdmin(ReadOnlyAdmin):
     @admin.display(description=_("cause"), ordering="cause")
     def cause_title(self, incident: Incident) -> str:
         return incident.cause_title
+
+    @admin.display(description=_("threshold when it opened"))
+    def threshold(self, incident: Incident) -> str:
+        limit = timeline.threshold(incident)
+        return "-" if limit is None else spell(limit)
+
+    @admin.display(description=_("readings before it opened"))
+    def readings_in_words(self, incident: Incident) -> str:
+        lines = [
+            (moments.time(seen.at, to=moments.SECONDS), seen.label, seen.cause, seen.answer or "-", seen.took)
+            for seen in checks.readings(incident.readings)
+        ]
+        return format_html_join("", "<div>{}: {} (<code>{}</code>), {}, {}</div>", lines) or "-"

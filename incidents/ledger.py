@@ -39,6 +39,7 @@ class Bad:
     seen: Reading
     started_at: datetime  # the first unhealthy reading of the run
     readings: list[dict] = field(default_factory=list)  # of the run so far; kept with the incident that opens
+    threshold_minutes: int | None = None  # in force now; kept with the incident that opens
     parent_id: int | None = None  # its server's incident, where that is what is wrong: then nobody is told of this one
     cause_holds: bool = False  # two readings in a row had it
     is_unstable: bool = False  # it keeps falling and coming back, and may be up just now
@@ -243,6 +244,7 @@ def _insert(bad: Iterable[Bad]) -> list[tuple[int, int, datetime]]:
                 [item.started_at for item in ordered],
                 [item.seen.at for item in ordered],
                 [json.dumps(item.readings) for item in ordered],
+                [item.threshold_minutes for item in ordered],
                 [item.parent_id for item in ordered],
                 Incident.Kind.UNSTABLE,
                 FELL_AGAIN_WITHIN,
@@ -371,13 +373,15 @@ _HAD_OTHER_CAUSES = Exists(IncidentEvent.objects.filter(incident=OuterRef("pk"),
 # The first falls of an unstable channel may lie in the incident before: then this one begins where that one ended.
 _OPEN = """
 insert into incidents_incident (
-    tenant_id, channel_id, kind, cause, started_at, opened_at, readings, parent_id, resolution, follows_id)
-select v.tenant_id, v.channel_id, v.kind, v.cause, start.at, greatest(v.opened_at, start.at), v.readings, v.parent_id, '',
+    tenant_id, channel_id, kind, cause, started_at, opened_at, readings, threshold_minutes, parent_id, resolution, follows_id)
+select v.tenant_id, v.channel_id, v.kind, v.cause, start.at, greatest(v.opened_at, start.at), v.readings,
+    v.threshold_minutes, v.parent_id, '',
     case when last.resolution = 'recovered' and start.at between last.resolved_at and last.resolved_at + w.fell_again
         then last.id end
 from unnest(
-    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::bigint[])
-    as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, parent_id)
+    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::smallint[],
+    %s::bigint[]
+) as v (tenant_id, channel_id, kind, cause, started_at, opened_at, readings, threshold_minutes, parent_id)
 cross join (values (%s::text, %s::interval)) as w (unstable, fell_again)
 left join lateral (
     select i.id, i.resolved_at, i.resolution from incidents_incident i

@@ -10,6 +10,7 @@ from incidents.causes import CAUSES
 from tenants.models import Tenant, User
 
 MOST_NOTE_CHARACTERS = 1000
+MOST_READINGS = 10  # kept of a bad run: the first and the latest ones
 
 
 class WholeSeconds(Func):
@@ -80,6 +81,7 @@ class Incident(models.Model):
     resolution = models.CharField(_("resolution"), max_length=16, choices=Resolution.choices, blank=True, default="")
     notified_at = models.DateTimeField(_("somebody was told"), null=True)
     readings = models.JSONField(_("readings before it opened"), default=list)
+    threshold_minutes = models.PositiveSmallIntegerField(_("threshold when it opened (minutes)"), null=True)
     taken_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", verbose_name=_("taken care of by"))
     taken_at = models.DateTimeField(_("taken care of since"), null=True)
 

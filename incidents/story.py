@@ -1,26 +1,27 @@
-"""An incident as its page tells it: what is, who acts, what happened when, who was told, what was read.
+"""An incident as its page tells it: what is, who acts, what happened when, who was told, what was seen.
 
 The clinic and the operator read the same facts in different words. Everything is fetched here, before rendering.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
-from django.utils import formats, timezone
-from django.utils.dateparse import parse_datetime
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents import advice, instability, timeline
+from incidents import advice, checks, instability, moments, periods, timeline
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
-from incidents.models import Incident, IncidentEvent
+from incidents.checks import STATUSES, Before, Seen
+from incidents.models import MOST_READINGS, Incident, IncidentEvent
 from incidents.readings import Status
+from incidents.periods import Period, Stretch
 from incidents.timeline import Line, Names
 from notifications.models import Notification
 from tenants.models import Membership, User
@@ -32,21 +33,12 @@ KIND_TONES = {
     Incident.Kind.ERROR: "neutral",
     Incident.Kind.UNSTABLE: "warning",
 }
-STATUSES = {
-    Status.OPEN: ("success", _("Connected")),
-    Status.CONNECTING: ("info", _("Connecting")),
-    Status.QR_PENDING: ("warning", _("QR pending")),
-    Status.DISCONNECTED: ("danger", _("Disconnected")),
-    Status.ERROR: ("neutral", _("Server error")),
-    Status.UNKNOWN: ("neutral", _("Unknown")),
-}
 WHO_ACTS = {  # what the operator reads, what the clinic reads
     Acts.CLINIC: (_("the clinic"), _("you, at the clinic")),
     Acts.OPERATOR: (_("you, the operator"), _("support")),
     Acts.TIME: (_("nobody for now"), _("nobody for now")),
     Acts.NOBODY: (_("nobody for now"), _("nobody for now")),
 }
-LAST_READINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +48,6 @@ class Told:
     name: str
     at: datetime
     read_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One reading of the run."""
-
-    at: datetime
-    tone: str
-    label: str
-    answer: str
-    took_ms: int | None
 
 
 def visible(person: User, membership: Membership | None) -> QuerySet[Incident]:
@@ -79,10 +60,11 @@ def visible(person: User, membership: Membership | None) -> QuerySet[Incident]:
 
 
 class Story:
-    """Three queries at most beyond the incident's own: events, people, and what they have read."""
+    """Four queries at most beyond the incident's own: events, people, what they have read, and the number's periods."""
 
     def __init__(self, incident: Incident, reader: User, membership: Membership | None) -> None:
         self.incident, self.for_operator = incident, reader.is_saas_admin
+        self._now = timezone.now()
         self._reader = reader
         self.may_act = self.for_operator or (membership is not None and membership.role in Membership.ADMIN_ROLES)
         self._events = list(incident.events.select_related("by"))
@@ -144,15 +126,29 @@ class Story:
 
     @property
     def length(self) -> timedelta:
-        return (self.incident.resolved_at or timezone.now()) - self.incident.started_at
+        return self._end - self.incident.started_at
+
+    @property
+    def blind_for(self) -> timedelta:
+        """How long nobody looked while it lasted."""
+        return sum((gap.length for gap in self._blind), timedelta())
+
+    @property
+    def threshold(self) -> timedelta | None:
+        """That was in force when it opened; None where that was not kept yet."""
+        return timeline.threshold(self.incident)
 
     @property
     def started(self) -> str:
-        return _moment(self.incident.started_at)
+        return moments.written(self.incident.started_at, seen_from=self._now)
 
     @property
     def resolved(self) -> str:
-        return _moment(self.incident.resolved_at) if self.incident.resolved_at else ""
+        return moments.written(self.incident.resolved_at, seen_from=self._now) if self.incident.resolved_at else ""
+
+    @property
+    def is_over_since_today(self) -> bool:
+        return not self.is_open and moments.is_same_day(self._end, self._now)
 
     @property
     def zone(self) -> str:
@@ -182,17 +178,11 @@ class Story:
     def operator_step(self) -> str:
         if self.incident.cause not in CAUSES:
             return ""
-        watch = self._watch
-        code = next((reading.get("code") for reading in reversed(self.incident.readings) if reading.get("code")), None)
-        is_current = watch is not None and self.is_open and watch.cause == self.incident.cause
-        return str(
-            advice.operator_step(
-                self.incident.cause,
-                self._subject,
-                number=(watch.code or code) if is_current else code,
-                received=watch.raw_state if is_current else "?",
-            )
-        )
+        watch, kept = self._watch, next((seen for seen in reversed(self.readings) if seen.cause == self.incident.cause), None)
+        code, received = (kept.code, kept.raw) if kept else (None, "")
+        if watch is not None and self.is_open and watch.cause == self.incident.cause:
+            code, received = watch.code or code, watch.raw_state
+        return str(advice.operator_step(self.incident.cause, self._subject, number=code, received=received or "?"))
 
     @property
     def taken_by(self) -> str:
@@ -219,7 +209,9 @@ class Story:
         first = Line(self.incident.started_at, self.kind_tone, "unplug", title, self._first_answer)
         if self.incident.follows:
             first = replace(first, title=gettext("It fell again"), text=timeline.after(self.incident.follows, self.incident))
-        return [first, *(timeline.line(event, self.incident, self._names) for event in self._events)]
+        events = [timeline.line(event, self.incident, self._names) for event in self._events]
+        blind = [timeline.blind(gap, goes_on=self.is_open and gap.end == self._end) for gap in self._blind]
+        return timeline.dated([first, *sorted(events + blind, key=lambda line: line.at)], now=self._now)
 
     @cached_property
     def told(self) -> list[Told]:
@@ -238,9 +230,35 @@ class Story:
 
     @cached_property
     def readings(self) -> list[Seen]:
-        return [_seen(reading) for reading in self.incident.readings[-LAST_READINGS:] if reading.get("at")]
+        return checks.readings(self.incident.readings)
+
+    @property
+    def is_kept_in_part(self) -> bool:
+        """Whether readings between the first and the rest may be missing."""
+        return len(self.incident.readings) >= MOST_READINGS
+
+    @property
+    def before(self) -> list[Before]:
+        start = self.incident.started_at
+        return checks.before(periods.before(self._periods, start, seen_until=self._seen_until), start)
 
     # --- Helpers ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _end(self) -> datetime:
+        return self.incident.resolved_at or self._now
+
+    @cached_property
+    def _periods(self) -> list[Period]:
+        return periods.around(self.incident)
+
+    @property
+    def _seen_until(self) -> datetime | None:
+        return self._watch and self._watch.last_verdict_at
+
+    @cached_property
+    def _blind(self) -> list[Stretch]:
+        return periods.blind(self._periods, self.incident.started_at, self._end, seen_until=self._seen_until)
 
     @cached_property
     def _watch(self):
@@ -280,13 +298,11 @@ class Story:
 
     @property
     def _first_answer(self) -> str:
-        if not self.incident.readings:
-            return ""
-        seen = _seen(self.incident.readings[0]) if self.incident.readings[0].get("at") else None
-        # The oldest reading kept is not the first of a long run: only the same moment is spoken of.
+        seen = next(iter(self.readings), None)
+        # Of a long run the first reading was not always kept: only the same moment is spoken of.
         if seen is None or abs(seen.at - self.incident.started_at) > timedelta(seconds=1):
             return ""
-        return f"{seen.label}, {seen.answer}" if self.for_operator and seen.answer else seen.label
+        return seen.sentence if self.for_operator else seen.label
 
     def _read_state(self) -> Iterable[tuple[int, datetime | None]]:
         """Of the first that each person was told: the last pair of a person is the one that counts."""
@@ -297,16 +313,3 @@ class Story:
 def zone_of(incident: Incident) -> ZoneInfo | None:
     """The clinic's zone, for the operator too: they speak of the same minutes."""
     return ZoneInfo(incident.tenant.time_zone) if incident.tenant else None
-
-
-def _moment(at: datetime) -> str:
-    here = timezone.localtime(at)
-    return formats.date_format(here, "TIME_FORMAT" if here.date() == timezone.localdate() else "SHORT_DATETIME_FORMAT")
-
-
-def _seen(reading: dict) -> Seen:
-    tone, label = STATUSES.get(reading.get("status"), ("neutral", reading.get("status") or "?"))
-    at = parse_datetime(reading["at"]) or datetime.min.replace(tzinfo=UTC)
-    code = reading.get("code")
-    answer = gettext("code {code}").format(code=code) if code else ""
-    return Seen(at, tone, str(label), answer, reading.get("ms"))

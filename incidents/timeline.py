@@ -1,17 +1,18 @@
 """The timeline of an incident in words: one line per event, who did it, who was told, for the clinic or the operator."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from django.utils import formats, timezone
 from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext
 
 from core.durations import spell
-from incidents import instability
+from incidents import instability, moments
 from incidents.causes import CAUSES
 from incidents.models import Incident, IncidentEvent
+from incidents.moments import SECONDS
+from incidents.periods import Stretch
 from notifications.models import Notification
 from tenants.models import User
 
@@ -25,10 +26,11 @@ class Line:
     icon: str
     title: str
     text: str = ""
+    day: str = ""  # where it is not that of the line before, nor today
 
     @property
     def time(self) -> str:
-        return clock_time(self.at)
+        return moments.time(self.at, to=SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,8 @@ def line(event: IncidentEvent, incident: Incident, names: Names) -> Line:
     kinds = IncidentEvent.Kind
     match event.kind:
         case kinds.OPENED:
-            bad_for = spell(incident.opened_at - incident.started_at)
-            text = gettext("Down for {length}, past this number's threshold.").format(length=bad_for)
-            if event.cause == instability.CAUSE:
-                text = gettext("It kept falling and coming back.")
+            is_unstable = event.cause == instability.CAUSE
+            text = gettext("It kept falling and coming back.") if is_unstable else _opened(incident)
             title = gettext("Incident opened") if names.for_operator else gettext("Outage on record")
             return Line(event.at, "danger", "triangle-alert", title, text)
         case kinds.CAUSE_CHANGED:
@@ -97,6 +97,29 @@ def after(before: Incident, incident: Incident) -> str:
     )
 
 
+def blind(gap: Stretch, *, goes_on: bool) -> Line:
+    """Say when nobody looked."""
+    length, end = spell(gap.length), moments.written(gap.end, seen_from=gap.start, to=SECONDS)
+    if goes_on:
+        text = gettext("For {length} so far. The number may be connected again.").format(length=length)
+    else:
+        text = gettext("For {length}, until {time}.").format(length=length, time=end)
+    return Line(gap.start, "neutral", "eye-off", gettext("No check"), text)
+
+
+def dated(lines: list[Line], *, now: datetime) -> list[Line]:
+    """Give a date to each line with which another day begins."""
+    return [
+        line if moments.is_same_day(before, line.at) else replace(line, day=moments.short_date(line.at, seen_from=before))
+        for before, line in zip([now, *(line.at for line in lines)], lines, strict=False)
+    ]
+
+
+def threshold(incident: Incident) -> timedelta | None:
+    """The threshold that was in force when it opened; None for an old incident, which did not keep it."""
+    return None if incident.threshold_minutes is None else timedelta(minutes=incident.threshold_minutes)
+
+
 def _told_of(event: str, names: Names) -> str:
     match event:
         case Notification.Event.RESOLVED:
@@ -106,8 +129,8 @@ def _told_of(event: str, names: Names) -> str:
     return gettext("Told")
 
 
-def clock_time(at: datetime) -> str:
-    """The time to the second in the zone that is active; with the date where it was not today."""
-    here = timezone.localtime(at)
-    time = formats.time_format(here, "H:i:s")
-    return time if here.date() == timezone.localdate() else f"{formats.date_format(here, 'SHORT_DATE_FORMAT')} {time}"
+def _opened(incident: Incident) -> str:
+    length, limit = spell(incident.opened_at - incident.started_at), threshold(incident)
+    if limit is None:
+        return gettext("Down for {length}, past this number's threshold.").format(length=length)
+    return gettext("Opened after {length} down; this number's threshold: {limit}.").format(length=length, limit=spell(limit))

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from incidents import ledger, story
+from incidents import ledger, moments, story
 from incidents.history import Filters
 from incidents.models import MOST_NOTE_CHARACTERS, Incident
 from incidents.readings import clean_text
@@ -31,6 +31,8 @@ def incident_list(request):
     for incident in page:
         incident.tone = story.KIND_TONES.get(incident.kind, "danger")
         incident.length = now - incident.started_at
+        incident.began = f"{moments.short_date(incident.started_at, seen_from=now)} {moments.time(incident.started_at)}"
+        incident.ended = incident.resolved_at and moments.written(incident.resolved_at, seen_from=incident.started_at)
     return render(request, "incidents/list.html", {"filters": filters, "page": page, "pages": pages})
 
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import Count
+
 from notifications.models import Notification
 from tenants import scope
 from tenants.models import User
@@ -11,6 +13,17 @@ def of(person: User, tenant_id: int | None):
     """Return the notifications this person may read here: the operator all of theirs, others those of the clinic."""
     mine = Notification.objects.filter(user=person)
     return mine if person.is_saas_admin else mine.filter(tenant=tenant_id, tenant__isnull=False)
+
+
+def unread_by_clinic(person: User) -> dict[int, int]:
+    """Count what this person has not read, by the clinic that it is about: one query, in a scope of its own.
+
+    In service scope, because the database's wall shows one clinic at a time. Clinics without news are not in it, and one
+    that the person has left may be: the caller knows which are theirs.
+    """
+    with scope.use(scope.SERVICE):
+        unread = Notification.objects.filter(user=person, read_at=None, tenant__isnull=False).order_by()
+        return dict(unread.values_list("tenant").annotate(Count("pk")))
 
 
 def mark_read(notification_id: int, *, by: User, tenant_id: int | None, at: datetime) -> bool:

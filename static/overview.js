@@ -11,7 +11,7 @@
     const picked = boxes().filter((box) => box.checked).length, everything = bar.querySelector("[name=todos]").checked;
     bar.hidden = !picked && !everything;
     const words = bar.querySelector("[data-picked]");
-    words.textContent = words.dataset.picked.replace("%s", picked);
+    words.textContent = picked === 1 ? words.dataset.pickedOne : words.dataset.picked.replace("%s", picked);
     if (all) { all.checked = picked > 0 && picked === boxes().length; all.indeterminate = picked > 0 && !all.checked; }
   };
 

@@ -14,6 +14,16 @@ admin.site.unregister(Group)  # one is the operator, or acts through memberships
 admin.site.unregister(EmailAddress)  # a person has the one address of their own row
 admin.site.unregister(Authenticator)
 
+# allauth names neither its model nor the fields for people; its migrations do not see what is said here.
+Authenticator._meta.verbose_name, Authenticator._meta.verbose_name_plural = _("second factor"), _("second factors")
+for _name, _label in {
+    "user": _("person"),
+    "type": _("kind of factor"),
+    "created_at": _("set up at"),
+    "last_used_at": _("last used at"),
+}.items():
+    Authenticator._meta.get_field(_name).verbose_name = _label
+
 
 class MembershipInline(TabularInline):
     model = Membership

@@ -1,6 +1,7 @@
 """Signing in: one door for clinics and operators, for the pages and the admin; and who may pass which view."""
 
 from functools import wraps
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from allauth.account import forms
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404
 from django.shortcuts import redirect, render, resolve_url
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -83,7 +84,7 @@ def signed_in(view):
             return view(request, *args, **kwargs)
         if request.htmx:
             return _session_has_ended(request)
-        return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
+        return redirect_to_login(_page_of(request), resolve_url(settings.LOGIN_URL))
 
     return guarded
 
@@ -115,6 +116,16 @@ def of_a_clinic(view):
 def lead(request, name: str):
     """Send somebody to another page. A fragment must not be answered by a page: there the browser itself goes."""
     return HttpResponseClientRedirect(resolve_url(name)) if request.htmx else redirect(name)
+
+
+def _page_of(request) -> str:
+    """Return where to go on after signing in: what a form was sent to answers no GET, so it is the page it stood on."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    came_from = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+    page = urlsplit(came_from)
+    return urlunsplit(("", "", page.path, page.query, "")) if is_ours and page.path else resolve_url("home")
 
 
 def _session_has_ended(request):

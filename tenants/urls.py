@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from tenants import views
 
@@ -10,4 +10,5 @@ urlpatterns = [
     path("clinica/", views.switch_clinic, name="switch-clinic"),
     path("tema/", views.theme, name="theme"),
     *(path(f"conta/{page}", views.closed) for page in CLOSED),
+    re_path(r"^conta/confirm-email/.+/$", views.closed),
 ]

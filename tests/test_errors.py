@@ -54,6 +54,49 @@ def test_an_error_is_answered_in_our_look(client, staff, code):
     assert "on purpose" not in answer.content.decode()
 
 
+@pytest.mark.urls("tests.test_errors")
+@pytest.mark.parametrize("code", [400, 403, 404, 500])
+def test_with_debug_which_the_demonstration_runs_with_it_looks_the_same(client, staff, settings, code):
+    settings.DEBUG = True
+    client.force_login(staff)
+    client.raise_request_exception = False
+
+    answer = client.get(f"/t/{code}")
+
+    assert answer.status_code == code
+    assert wears_our_look(answer, code)
+    assert "on purpose" not in answer.content.decode()
+
+
+def test_with_debug_an_address_that_does_not_exist_lists_none_that_do(client, db, settings):
+    settings.DEBUG = True
+
+    answer = client.get("/no-such-page")
+
+    assert answer.status_code == 404
+    assert wears_our_look(answer, 404)
+
+
+@pytest.mark.urls("tests.test_errors")
+def test_with_debug_the_log_and_whoever_asks_for_text_still_get_the_traceback(client, staff, settings, caplog):
+    settings.DEBUG = True
+    client.force_login(staff)
+    client.raise_request_exception = False
+
+    answer = client.get("/t/500", headers={"accept": "text/plain"})
+
+    assert "ZeroDivisionError" in answer.content.decode()
+    [logged] = [record for record in caplog.records if record.name == "django.request" and record.levelname == "ERROR"]
+    assert logged.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.urls("tests.test_errors")
+def test_with_debug_an_address_without_its_last_slash_is_still_led_on(client, db, settings):
+    settings.DEBUG = True
+
+    assert client.get("/incidentes").headers["Location"] == "/incidentes/"
+
+
 def test_a_stranger_gets_the_same_page_for_an_address_that_does_not_exist(client, db):
     answer = client.get("/no-such-page")
 

@@ -4,7 +4,7 @@ The page and its poll share one fragment, `_now.html`. Forms post and are redire
 from the page that answers only the piece that the form stands in.
 """
 
-from datetime import date, timedelta
+from datetime import date
 from functools import wraps
 from zoneinfo import ZoneInfo
 
@@ -16,14 +16,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from channels_app import cards, due
+from channels_app import cards
+from channels_app.cards.support import support
 from channels_app.forms import AlertsForm, ThresholdForm
 from channels_app.models import Channel
+from channels_app.views.check import ask_or_not_found
 from tenants.door import of_a_clinic
 from tenants.models import Membership
-
-# A second request within this time joins the first: a double click has one effect.
-JOINED = timedelta(seconds=10)
 
 
 def in_its_zone(view):
@@ -71,11 +70,8 @@ def now(request, pk: int):
 @posted
 @in_its_zone
 def check(request, pk: int):
-    channel = _channel(request, pk, locked=True)  # of two clicks, the second sees what the first has asked for
-    moment = timezone.now()
-    (card,) = cards.read([channel], now=moment, with_history=False)
-    if not (card.is_waiting and moment - card.sweep.started_at < JOINED):
-        due.request(by=request.user, channel_id=channel.pk)
+    channel = _channel(request, pk)
+    ask_or_not_found(request.user, channel.pk)
     return _back(channel)
 
 
@@ -115,21 +111,20 @@ def _page(request, refused: dict[int, ThresholdForm] | None = None):
     context = {
         "cards": read,
         "first_way": next((card.channel.pk for card in read if card.has_way), None),
-        "all_is_well": cards.all_is_well(read),
+        "all_is_well": cards.all_is_well(read, reader_is_told=_is_admin(request)),
         "may_change": _is_admin(request),
-        "support": cards.support(),
+        "support": support(),
     }
     return render(request, "channels_app/my_whatsapp.html", context)
 
 
 def _channels(request):
-    return Channel.objects.filter(tenant=request.membership.tenant_id, archived_at=None).select_related("watch")
+    return Channel.objects.filter(tenant=request.membership.tenant_id, archived_at=None).select_related("tenant", "watch")
 
 
-def _channel(request, pk: int, *, locked: bool = False) -> Channel:
+def _channel(request, pk: int) -> Channel:
     """One of this clinic's; another's is not found, like one that does not exist."""
-    rows = _channels(request).select_for_update(of=("self",), no_key=True) if locked else _channels(request)
-    channel = rows.filter(pk=pk).first()
+    channel = _channels(request).filter(pk=pk).first()
     if channel is None:
         raise Http404
     return channel

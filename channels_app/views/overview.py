@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from channels_app import fleet
 from channels_app.fleet import Selection
 from channels_app.models import Sweep
+from channels_app.number import Number, watch_of
 from incidents.causes import CAUSES
 from tenants.door import operators_only
 
@@ -26,6 +27,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would ta
 @operators_only
 @require_GET
 def page(request):
+    if "" in request.GET.values():  # a form sends its empty fields too; the address is to be one that people pass on
+        return redirect(f"{request.path}?{query}" if (query := Selection.of(request.GET).query()) else request.path)
     return render(request, "channels_app/overview.html", _overview(request))
 
 
@@ -67,24 +70,8 @@ def table(request):
     writer = csv.writer(text, delimiter=";")
     writer.writerow(_columns())
     for channel in channels.annotate(incidents_of_week=fleet.count_of_week(now)):
-        watch, incident = getattr(channel, "watch", None), standing.get(channel.pk)
-        shown = fleet.Standing.of(channel, has_incident=incident is not None)
-        cells = [
-            channel.tenant.name,
-            channel.name,
-            fleet.spell_phone(channel.phone),
-            channel.instance_name,
-            channel.server.name,
-            shown.label,
-            watch.cause_title if watch else "",
-            _moment(watch and watch.status_since),
-            f"#{incident}" if incident else "",
-            _moment(watch and watch.last_health_check),
-            channel.incidents_of_week,
-            _("on") if channel.alerts_enabled else _("off"),
-            channel.heartbeat_threshold_minutes,
-        ]
-        writer.writerow([harmless(cell) for cell in cells])
+        number = Number(channel=channel, watch=watch_of(channel), now=now)
+        writer.writerow([harmless(cell) for cell in _cells(number, standing.get(channel.pk))])
     response = HttpResponse(text.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
     name = timezone.localtime(now).strftime("vigia-%Y-%m-%d-%Hh%M.csv")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -95,6 +82,25 @@ def _columns() -> list[str]:
     who = [_("Client"), _("Name"), _("Number"), _("Instance"), _("Server")]
     state = [_("Status"), _("Cause"), _("Since"), _("Open incident"), _("Last check"), _("Incidents (7 days)")]
     return [*who, *state, _("Alerts"), _("Warn after (minutes)")]
+
+
+def _cells(number: Number, incident_id: int | None) -> list:
+    channel, watch = number.channel, number.watch
+    return [
+        channel.tenant.name,
+        channel.name,
+        number.phone,
+        channel.instance_name,
+        channel.server.name,
+        fleet.Standing.of(number, has_incident=incident_id is not None).label,
+        watch.cause_title,
+        _moment(watch.status_since),
+        f"#{incident_id}" if incident_id else "",
+        _moment(watch.last_health_check),
+        channel.incidents_of_week,
+        _("on") if channel.alerts_enabled else _("off"),
+        channel.heartbeat_threshold_minutes,
+    ]
 
 
 def harmless(cell: object) -> object:
@@ -110,7 +116,8 @@ def _overview(request) -> dict:
     """Six queries: the last round, the sweep, the counts, one page of rows, their incidents, their periods."""
     now = timezone.now()
     selection = Selection.of(request.GET)
-    last_round = fleet.last_round()
+    pulse = fleet.pulse()
+    last_round = pulse and pulse.last_tick_at
     asked = fleet.last_sweep()
     census = fleet.census(selection, now, asked)
     if selection.servidor and selection.servidor not in {line.id for line in census.servers}:
@@ -123,6 +130,7 @@ def _overview(request) -> dict:
         "selection": selection,
         "here": replace(selection, pagina=number).query(pagina=number),
         "whole": whole,
+        "week": fleet.FleetWeek.of(pulse),
         "servers": [
             (line, selection.query(servidor=None if line.id == selection.servidor else line.id), line.id == selection.servidor)
             for line in sorted(census.servers, key=_worst_first)[:SERVERS_SHOWN]
@@ -148,21 +156,12 @@ def _overview(request) -> dict:
 
 
 def _worst_first(line: fleet.ServerLine) -> tuple:
-    return (-line.tally.unreachable, line.tally.connected - line.tally.counted, line.name)
+    return (-line.tally.failing, line.tally.connected - line.tally.counted, line.name)
 
 
 def _pills(selection: Selection, whole: fleet.Tally) -> list[tuple]:
-    counts = {
-        fleet.Pill.ALL: whole.everyone,
-        fleet.Pill.INCIDENT: whole.with_incident,
-        fleet.Pill.DOWN: whole.down,
-        fleet.Pill.QR: whole.qr,
-        fleet.Pill.CONNECTING: whole.connecting,
-        fleet.Pill.FELL: whole.fell,
-        fleet.Pill.SILENT: whole.silent,
-    }
     return [
-        (pill.value or "todos", label, counts[pill], selection.query(situacao=pill.value), selection.situacao == pill)
+        (pill.value or "todos", label, whole.of_pill(pill), selection.query(situacao=pill.value), selection.situacao == pill)
         for pill, label in fleet.PILL_LABELS.items()
     ]
 

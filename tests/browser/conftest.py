@@ -90,8 +90,8 @@ class DemoSimulator(Simulator):
 class Product:
     """Web, worker, beat and simulator, and the way to what they know."""
 
-    def __init__(self, url: str, simulator: DemoSimulator) -> None:
-        self.url, self.simulator = url, simulator
+    def __init__(self, url: str, simulator: DemoSimulator, processes: Processes) -> None:
+        self.url, self.simulator, self.processes = url, simulator, processes
 
     def phone(self, name: str) -> SimulatedPhone:
         number = next(phone.server for phone in fleet.PHONES if phone.name == name)
@@ -113,8 +113,8 @@ def product(chromium, processes: Processes) -> Iterator[Product]:
         # The tests' own quick hash is none that the real process knows.
         User.objects.update(password=make_password(PASSWORD, hasher=PBKDF2PasswordHasher()))
         port = _free_port()
-        started = Product(f"http://127.0.0.1:{port}", simulator)
-        processes.worker()
+        started = Product(f"http://127.0.0.1:{port}", simulator, processes)
+        started.worker = processes.worker()
         processes.beat()
         processes.web(port, SITE_URL=started.url)
         wait_until(lambda: _is_ready(started.url), "the product is ready")
@@ -131,6 +131,7 @@ class Person:
         screen = {"viewport": DESK, "locale": "pt-BR"} | screen
         self.context = browser.new_context(base_url=product.url, reduced_motion="reduce", **screen)
         self.context.set_default_timeout(PATIENCE)
+        self.context.add_init_script(path=Path(__file__).with_name("measures.js"))
         self.page: Page = self.context.new_page()
         self.noise: list[str] = []
         self.page.on("console", self._hears)
@@ -163,14 +164,17 @@ class Person:
     def presses(self, msgid: str, *, within: Locator | None = None) -> None:
         (within or self.page).get_by_role("button", name=word(msgid)).first.click()
 
-    def finds_wrong(self) -> list[str]:
-        """Errors and warnings of the console (a violated policy is one), what axe says, what is wider than the window."""
+    def finds_wrong(self, but_not: frozenset[str] = frozenset()) -> list[str]:
+        """Errors and warnings of the console (a violated policy is one), what axe says, what is wider than the window.
+
+        `but_not` names rules of axe.
+        """
         wrong, _ = self.noise[:], self.noise.clear()
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             wrong.append(f"{wide} px wider than the window")
         for each in Axe().run(self.page).response["violations"]:
-            wrong += [f"axe {each['id']}: {node['target']}" for node in each["nodes"]]
+            wrong += [f"axe {each['id']}: {node['target']}" for node in each["nodes"] if each["id"] not in but_not]
         self.noise.clear()  # axe's own
         return wrong
 
@@ -198,6 +202,14 @@ def ana(somebody) -> Person:
 @pytest.fixture
 def operator(somebody) -> Person:
     return somebody("operador@vigia.example").signs_in()
+
+
+@pytest.fixture
+def colleague(somebody) -> Person:
+    """A second operator."""
+    password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
+    User.objects.create(email="plantao@vigia.example", name="Plantão", password=password, is_saas_admin=True)
+    return somebody("plantao@vigia.example").signs_in()
 
 
 def _is_ready(url: str) -> bool:

@@ -2,8 +2,22 @@
 
 from incidents.models import Incident
 
-BEFORE_THE_DOOR = ["/conta/login/", "/conta/password/reset/", "/conta/login/code/"]
-OF_A_CLINIC = ["/configuracoes/whatsapp-pessoal", "/incidentes/", "/notificacoes/", "/conta/password/change/"]
+BEFORE_THE_DOOR = [
+    "/conta/login/",
+    "/conta/login/code/",
+    "/conta/password/reset/",
+    "/conta/password/reset/done/",
+    "/conta/password/reset/key/done/",
+    "/conta/inactive/",
+]
+OF_A_CLINIC = [
+    "/configuracoes/whatsapp-pessoal",
+    "/incidentes/",
+    "/notificacoes/",
+    "/conta/password/change/",
+    "/conta/2fa/",
+    "/conta/logout/",
+]
 OF_THE_OPERATOR = ["/saas/whatsapp", "/saas/whatsapp?q=recep", "/incidentes/", "/notificacoes/"]
 
 

@@ -22,15 +22,35 @@ def test_everything_is_checked_to_the_end_of_the_bar(operator):
     assert operator.noise == []
 
 
-def test_a_reload_and_a_second_operator_s_click_join_the_check_that_runs(product, operator):
-    product.simulator.servers[2].answers_after(0.9)  # so that it takes a while
-    operator.goes_to("/saas/whatsapp")
+def test_a_reload_and_a_second_operator_join_the_check_that_runs(product, operator, colleague):
+    product.worker.is_killed()  # the check waits, for as long as the two need
+    for person in (operator, colleague):
+        person.goes_to("/saas/whatsapp")
     operator.page.locator("#check-all").click()
     operator.page.locator("#sweep progress").wait_for()
 
     operator.page.reload()
-    operator.page.locator("#sweep progress").wait_for()
-    assert Sweep.objects.filter(tenant=None, channel=None).count() == 1
+    colleague.page.locator("#check-all").click()
+    colleague.page.locator("#sweep progress").wait_for()
+
+    assert bar_of(operator) == bar_of(colleague) == (0, Channel.objects.watched().count())
+    assert all(says_who_asked(person, "Olívia Prado") for person in (operator, colleague))
+    assert Sweep.objects.of_everything().count() == 1
+
+    product.worker = product.processes.worker()
+    everything = (Channel.objects.watched().count(),) * 2
+    wait_until(lambda: bar_of(operator) == bar_of(colleague) == everything, "both see the end of the bar")
+    assert Sweep.objects.of_everything().count() == 1
+    assert operator.noise == colleague.noise == []
+
+
+def bar_of(person) -> tuple[int, int]:
+    """How far it is, and of how many."""
+    return tuple(person.page.locator("#sweep progress").evaluate("bar => [bar.value, bar.max]"))
+
+
+def says_who_asked(person, name: str) -> bool:
+    return name in person.page.locator("#sweep").inner_text()
 
 
 def test_one_server_s_numbers_get_another_threshold_and_leave_as_a_table(product, operator):

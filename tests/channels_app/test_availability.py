@@ -11,8 +11,10 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels_app import availability
-from channels_app.availability import LEAST_WIDTH, WIDTH, State, percent
+from channels_app import availability, stretches
+from channels_app.availability import percent
+from channels_app.stretches import State
+from channels_app.strip import LEAST_WIDTH, WIDTH
 
 HOUR, MINUTE, DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
 LONGEST_GAP = timedelta(seconds=248)
@@ -34,9 +36,8 @@ def week(*periods, now=NOON, zone=UTC_ZONE, last_verdict_at=None, paired_at=WEEK
         periods,
         now=now,
         zone=zone,
-        last_verdict_at=now if last_verdict_at is None else last_verdict_at,
+        seen_until=stretches.seen_until(now, last_verdict_at, LONGEST_GAP),
         paired_at=paired_at,
-        longest_gap=LONGEST_GAP,
         unstable=unstable,
     )
 
@@ -68,7 +69,7 @@ def test_today_counts_only_up_to_now():
 def test_an_open_period_counts_up_to_the_last_verdict_and_what_follows_is_blind():
     day = today(Period("open", WEEK_AGO), last_verdict_at=NOON - HOUR)
     assert day.share == 1
-    assert availability.total(day.stretches, State.BLIND) == HOUR
+    assert stretches.total(day.stretches, State.BLIND) == HOUR
 
 
 def test_the_time_since_an_ordinary_last_look_is_not_blind():

@@ -1,5 +1,6 @@
 """The operator's page of one number."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -54,7 +55,45 @@ def test_it_shows_state_cause_next_step_server_and_incident(desk, channel):
         assert words in page
     assert "(11) 90123-4567" in page
     assert f"/incidentes/{incident.pk}/" in page
-    assert "connected 75" in page
+    assert week_of(page)[:4] in ("74.9", "75.0")  # of the four hours since it was paired
+
+
+def week_of(page: str) -> str:
+    """The percentage of the last seven days, as either page writes it."""
+    return re.search(r">([\d.]+%)</strong> <span class=\"muted\">connected", page)[1]
+
+
+@pytest.mark.parametrize("time_zone", ["America/Sao_Paulo", "Pacific/Auckland"])
+def test_it_says_the_same_percentage_as_the_clinics_page(time_zone, client, operator, clinic, channel):
+    clinic.time_zone = time_zone
+    clinic.save()
+    has_had_a_bad_week(channel)
+
+    read = {operator: page_of(channel), people.admin_of(clinic): "/configuracoes/whatsapp-pessoal"}
+    said = []
+    for person in [*read, operator]:  # once more, a moment later
+        client.force_login(person)
+        said.append(week_of(client.get(read[person], headers={"Accept-Language": "en"}).content.decode()))
+
+    operators, clinics, operators_again = said
+    assert clinics in (operators, operators_again)
+
+
+def has_had_a_bad_week(channel) -> None:
+    """Down in three ways (first over the midnight with which the week begins), twice unseen, and connected again."""
+    now, of = timezone.now(), {"channel": channel, "tenant": channel.tenant}
+    hours_ago = [
+        (200, 190, "open", "connected"), (190, 140, "disconnected", "logged_out"), (139, 100, "open", "connected"),
+        (100, 99, "qr_pending", "awaiting_scan"), (99, 50, "open", "connected"), (40, 30, "unknown", "not_looked_at"),
+        (30, 1, "open", "connected"), (1, 0.5, "connecting", "reconnecting"), (0.5, None, "open", "connected"),
+    ]  # fmt: skip
+    for start, end, status, cause in hours_ago:
+        times = [None if ago is None else now - timedelta(hours=ago) for ago in (start, end)]
+        ConnectionPeriod.objects.create(started_at=times[0], ended_at=times[1], status=status, cause=cause, **of)
+    Watch.objects.create(
+        connection_status="open", cause="connected", status_since=now - timedelta(hours=1),
+        paired_at=now - timedelta(hours=200), last_verdict_at=now - timedelta(seconds=90), last_health_check=now, **of,
+    )  # fmt: skip
 
 
 def test_a_number_that_was_never_looked_at_has_a_page_too(desk, channel):

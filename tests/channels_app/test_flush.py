@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_app import due, upkeep
-from channels_app.flush import MOST_COUNTED, READINGS_KEPT, Look, flush
+from channels_app.flush import MOST_COUNTED, Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Server, Watch
 from incidents.causes import UNSEEN_ASKED_TO_WAIT
-from incidents.models import Incident
+from incidents.models import MOST_READINGS, Incident
 from incidents.readings import Status
 from notifications.models import Notification
 from tests.support import people
@@ -253,20 +253,29 @@ def test_the_official_api_is_shown_and_never_judged(paired):
     assert not Incident.objects.exists()
 
 
-def test_the_last_readings_of_the_run_go_into_its_incident(paired):
+def test_the_first_and_the_latest_readings_of_the_run_go_into_its_incident(paired):
     Channel.objects.update(heartbeat_threshold_minutes=5)
-    watch = see(paired, *(reading(at=NOON + after * 20 * SECOND, code=401, took_ms=12) for after in range(16)))
+    run = [reading(at=NOON + after * 20 * SECOND, raw_state="close", code=401, took_ms=12) for after in range(16)]
+    watch = see(paired, *run)
 
     told = Incident.objects.get().readings
-    assert len(told) == READINGS_KEPT
+    assert [kept["at"] for kept in told] == [seen.at.isoformat() for seen in [run[0], *run[1 - MOST_READINGS :]]]
     assert told[-1] == {
         "at": "2026-11-24T12:05:00+00:00",
         "status": "disconnected",
         "cause": "logged_out",
+        "raw": "close",
         "code": 401,
         "ms": 12,
     }
     assert watch.run_readings == []
+
+
+def test_the_threshold_in_force_goes_into_its_incident(paired):
+    Channel.objects.update(heartbeat_threshold_minutes=2)
+    see(paired, *(reading(at=NOON + after * SECOND) for after in (0, 60, 120)))
+    Channel.objects.update(heartbeat_threshold_minutes=30)
+    assert Incident.objects.get().threshold_minutes == 2
 
 
 def test_a_flush_that_cannot_tell_anybody_writes_nothing_at_all(paired, admin):

@@ -107,6 +107,16 @@ def test_all_is_well_where_the_rest_cannot_be_verified(as_admin, channel, clinic
     assert "All is well. Your number is connected." in shown(as_admin)
 
 
+@pytest.mark.parametrize(
+    ("reader", "alerts", "is_promised"), [("admin", True, True), ("admin", False, False), ("staff", True, False)]
+)
+def test_only_somebody_whom_an_alert_reaches_is_promised_one(reader, alerts, is_promised, client, request, channel, now):
+    is_seen(channel, at=now)
+    Channel.objects.update(alerts_enabled=alerts)
+    client.force_login(request.getfixturevalue(reader))
+    assert ("Your number is connected. If it drops, you are told." in shown(client)) is is_promised
+
+
 def test_there_is_one_primary_button_for_however_many_numbers(as_admin, clinic, now, settings):
     settings.SUPPORT_CONTACT = "https://example.com/help"
     for _number in range(3):
@@ -314,21 +324,6 @@ def test_check_now_asks_for_a_look_and_leads_back(as_staff, staff, channel, now)
     sweep = Sweep.objects.get()
     assert (sweep.channel, sweep.requested_by) == (channel, staff)
     assert "Check asked for" in words(as_staff.get(fragment_url(channel)))
-
-
-def test_a_double_click_asks_once(as_admin, channel, now):
-    is_seen(channel, at=now)
-    for _click in range(2):
-        as_admin.post(reverse("number-check", args=[channel.pk]))
-    assert Sweep.objects.count() == 1
-
-
-def test_a_check_that_has_ended_may_be_asked_for_again(as_admin, channel, now):
-    is_seen(channel, at=now)
-    as_admin.post(reverse("number-check", args=[channel.pk]))
-    Watch.objects.update(look_started_at=timezone.now())
-    as_admin.post(reverse("number-check", args=[channel.pk]))
-    assert Sweep.objects.count() == 2
 
 
 def test_the_result_of_a_check_is_said_when_it_is_there(as_admin, channel, now):

@@ -4,35 +4,29 @@ import csv
 import io
 import re
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import override
 
 from channels_app import beats, fleet
 from channels_app.fleet import Selection
-from channels_app.models import Channel, ConnectionPeriod, Pulse, Sweep, Watch
+from channels_app.fleet.selection import everyone
+from channels_app.models import Channel, Pulse, Sweep, Watch
+from channels_app.number import Number, watch_of
+from channels_app.stretches import Period
 from incidents.models import Incident
-from tests.support import people
+from tests.support import numbers, people
+from tests.support.desk import desk, in_english
+from tests.support.numbers import HOUR
+
+__all__ = ["desk", "in_english"]
 
 PAGE = "/saas/whatsapp"
-HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def in_english():
-    with override("en"):
-        yield
-
-
-@pytest.fixture
-def desk(client, operator):
-    client.force_login(operator)
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    return client
 
 
 @pytest.fixture
@@ -44,21 +38,8 @@ def server(db):
 def number(clinic, server):
     """Make a number in a state: number("open"), number("disconnected", "logged_out", incident=True)."""
 
-    def make(
-        status="open", cause="connected", *, tenant=clinic, on=server, paired=True, incident=False, checked=None, **fields
-    ):
-        now, channel = timezone.now(), people.channel(tenant, on, **fields)
-        since = now - HOUR
-        Watch.objects.create(
-            channel=channel, tenant=tenant, connection_status=status, cause=cause, status_since=since, last_verdict_at=now,
-            last_health_check=now if checked is None else now - checked, paired_at=since if paired else None,
-        )  # fmt: skip
-        ConnectionPeriod.objects.create(channel=channel, tenant=tenant, status=status, cause=cause, started_at=since)
-        if incident:
-            Incident.objects.create(
-                channel=channel, tenant=tenant, kind="disconnected", cause=cause, started_at=since, opened_at=now
-            )
-        return channel
+    def make(*state, tenant=clinic, on=server, **fields):
+        return numbers.number(tenant, on, *state, **fields)
 
     return make
 
@@ -112,6 +93,61 @@ def test_the_counts_leave_out_whom_nobody_can_judge(number, clinic, server):
     assert found.unpaired + found.unverifiable + found.unseen + found.unwatched == found.outside
 
 
+STATES = [("unknown", "not_looked_at"), ("unknown", "not_verifiable"), ("open", "connected"), ("connecting", "reconnecting"),
+          ("qr_pending", "awaiting_scan"), ("disconnected", "logged_out"), ("error", "server_unreachable")]  # fmt: skip
+
+
+def test_the_database_and_a_number_at_hand_agree_on_its_group(number, clinic, server, other_clinic):
+    for state, paired, of in product(STATES, [True, False], [{}, {"is_active": False}, {"provider": "other"}]):
+        number(*state, paired=paired, **of)
+    number(tenant=other_clinic)
+    other_clinic.is_active = False
+    other_clinic.save()
+    people.channel(clinic, server)
+
+    said = everyone().annotate(said=F("group")).select_related("tenant", "watch")
+
+    assert {channel.said for channel in said} == set(fleet.Group)
+    for channel in said:
+        assert fleet.Group.of(Number(channel=channel, watch=watch_of(channel), now=timezone.now())) == channel.said
+
+
+def test_the_counts_say_who_is_outside_them(desk, number):
+    number()
+    assert "of 1 verifiable</div>" in desk.get(PAGE).content.decode()
+
+    number("disconnected", "never_paired", paired=False), number("unknown", "not_verifiable")
+    assert "of 1 verifiable, outside the count: 1 never connected, 1 not verifiable<" in desk.get(PAGE).content.decode()
+
+
+def test_before_the_week_is_measured_the_page_says_so(desk, number):
+    number()
+    assert "nothing measured yet" in desk.get(PAGE).content.decode()
+
+    pulse = {"last_tick_at": timezone.now(), "oldest_overdue_seconds": 0, "channels_watched": 1}
+    Pulse.objects.create(**pulse)
+    assert "nothing measured yet" in desk.get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "blind", "words"),
+    [
+        (99_219, 781, 2 * 1100, ["99.21%", "leaving out 18min 20s a number without a check"]),
+        (99_999_999, 1, 0, ["99.99%", "no time without a check"]),
+        (1, 0, 0, ["100%"]),
+    ],
+)
+def test_the_week_is_the_share_of_the_time_that_was_seen(desk, up, down, blind, words):
+    Pulse.objects.create(
+        last_tick_at=timezone.now(), oldest_overdue_seconds=0, channels_watched=2,
+        week_numbers=2, week_up_seconds=up, week_down_seconds=down, week_blind_seconds=blind,
+    )  # fmt: skip
+
+    page = desk.get(PAGE).content.decode()
+
+    assert [word for word in words if f">{word}<" not in page] == []
+
+
 def test_archived_numbers_are_nowhere(desk, number):
     number(archived_at=timezone.now())
 
@@ -127,16 +163,41 @@ def test_the_badge_is_there_only_while_something_is_open(desk, number):
     assert "1 open incident<" in desk.get(PAGE).content.decode()
 
 
-def test_a_server_is_down_where_most_of_its_numbers_say_so(number):
-    down, part, up = people.server(name="a"), people.server(name="b"), people.server(name="c")
-    number("error", "server_unreachable", on=down)
-    number("open", on=part), number("open", on=part), number("error", "server_unreachable", on=part)
-    number("disconnected", "logged_out", on=up)
+AWAY, REFUSED, ELSE = ("error", "server_unreachable"), ("error", "key_rejected"), ("disconnected", "logged_out")
 
-    lines = fleet.census(Selection(), timezone.now()).servers
 
-    assert [line.state[0] for line in lines] == ["is-danger", "is-warning", "is-success"]
-    assert [(line.tally.connected, line.tally.counted) for line in lines] == [(0, 1), (2, 3), (0, 1)]
+@pytest.mark.parametrize(
+    ("states", "tone", "word"),
+    [
+        ([], "is-neutral", "Not checked yet"),
+        ([()], "is-success", "Up"),
+        ([ELSE], "is-success", "Up"),
+        ([AWAY], "is-danger", "Down (server)"),
+        ([AWAY, ()], "is-danger", "Down (server)"),
+        ([AWAY, (), ()], "is-warning", "Failing in part"),
+        ([REFUSED, REFUSED, ()], "is-danger", "Failing"),
+        ([REFUSED, (), ()], "is-warning", "Failing in part"),
+    ],
+)
+def test_a_server_is_as_its_numbers_find_it(number, states, tone, word):
+    number(is_active=False)
+    for state in states:
+        number(*state)
+
+    (line,) = fleet.census(Selection(), timezone.now()).servers
+
+    assert line.state == (tone, word)
+    assert (line.tally.connected, line.tally.counted) == (states.count(()), len(states))
+
+
+def test_servers_are_counted_apart_and_the_whole_is_their_sum(number):
+    ours, theirs = people.server(name="a"), people.server(name="b")
+    number(on=ours), number(*ELSE, on=ours, incident=True), number(on=theirs)
+
+    census = fleet.census(Selection(), timezone.now())
+
+    assert [(line.name, line.tally.connected, line.tally.counted) for line in census.servers] == [("a", 1, 2), ("b", 1, 1)]
+    assert (census.whole.connected, census.whole.counted, census.whole.with_incident) == (2, 3, 1)
 
 
 def test_the_page_says_when_the_last_round_was_and_warns_when_there_is_none(desk, number):
@@ -161,6 +222,32 @@ def test_each_pill_shows_its_numbers(desk, number):
         assert shown(desk.get(PAGE, {"situacao": pill})) == {channel.pk}, pill
     assert shown(desk.get(PAGE, {"situacao": "desconectados"})) == {wanted["incidente"].pk}
     assert shown(desk.get(PAGE, {"situacao": "cairam"})) == {wanted["incidente"].pk}
+
+
+def test_each_pill_says_how_many_it_leads_to(desk, number):
+    number("disconnected", "logged_out", incident=True)
+    number("error", "server_unreachable"), number("qr_pending", "awaiting_scan"), number("connecting", "reconnecting")
+    number("disconnected", "logged_out", is_active=False), number(alerts_enabled=False)
+    recovered, now = number(), timezone.now()
+    Incident.objects.create(
+        channel=recovered, tenant=recovered.tenant, kind="disconnected", cause="logged_out", resolution="recovered",
+        started_at=now - HOUR, opened_at=now - HOUR, resolved_at=now,
+    )  # fmt: skip
+
+    said = {pill: count for pill, _label, count, *_rest in desk.get(PAGE).context["pills"]}
+
+    assert said["cairam"] == 2
+    for pill, count in said.items():
+        assert count == len(shown(desk.get(PAGE, {} if pill == "todos" else {"situacao": pill}))), pill
+
+
+def test_a_number_that_is_not_watched_is_neither_late_nor_waited_for(number, operator):
+    number(checked=HOUR), number(checked=HOUR, is_active=False)
+    sweep = Sweep.objects.create(requested_by=operator)
+
+    found = fleet.census(Selection(), timezone.now(), sweep).whole
+
+    assert (found.late, found.waiting, found.watched) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("text", ["aurora", "Pinheiros", "90123-4567", "(11) 90123", "pinheiros-1"])
@@ -211,6 +298,21 @@ def test_what_makes_no_sense_leads_to_the_nearest_page(desk, number, query):
 
     assert response.status_code == 200
     assert shown(response) == {channel.pk}
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        ("q=&servidor=&causa=", ""),
+        ("q=aurora&servidor=&causa=", "?q=aurora"),
+        ("situacao=qr&q=&servidor=&causa=banned", "?situacao=qr&causa=banned"),
+    ],
+)
+def test_fields_left_empty_are_not_kept_in_the_address(desk, typed, clean):
+    response = desk.get(f"{PAGE}?{typed}")
+
+    assert response.status_code == 302
+    assert response["Location"] == PAGE + clean
 
 
 def test_a_page_holds_fifty_and_the_last_one_the_rest(desk, number):
@@ -279,9 +381,9 @@ def test_incidents_of_seven_days_count_what_lasted_into_them(number):
 def test_the_beats_show_the_worst_of_each_and_where_nobody_looked():
     now = timezone.now()
     seen = [
-        beats.Stretch("open", now - 2 * HOUR, now - HOUR),
-        beats.Stretch("disconnected", now - HOUR, now - HOUR + timedelta(minutes=1)),
-        beats.Stretch("open", now - HOUR + timedelta(minutes=1), None),
+        Period("open", now - 2 * HOUR, now - HOUR),
+        Period("disconnected", now - HOUR, now - HOUR + timedelta(minutes=1)),
+        Period("open", now - HOUR + timedelta(minutes=1), None),
     ]
 
     drawing = beats.draw(seen, now=now, seen_until=now)
@@ -443,6 +545,16 @@ def test_the_file_holds_what_is_filtered_in_portuguese_with_a_byte_order_mark(de
     assert response.content.startswith(b"\xef\xbb\xbf")
     assert len(head) == len(lines[0])
     assert [line[1] for line in lines] == ["Agenda"]
+
+
+@pytest.mark.parametrize("order", ["cliente", "status", "-verificacao", "incidentes", "-incidentes"])
+def test_the_file_has_the_order_and_the_counts_of_the_page(desk, number, order):
+    number(name="Agenda"), number("disconnected", "logged_out", name="Recepção", incident=True)
+    page = [(row.channel.name, str(row.incidents)) for row in desk.get(PAGE, {"ordem": order}).context["rows"]]
+
+    head, *lines = table(desk.get(f"{PAGE}/numeros.csv", {"ordem": order}))
+
+    assert [(line[1], line[head.index("Incidents (7 days)")]) for line in lines] == page
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+55", "-x", "@SUM(A1)", "\tx"])

@@ -1,15 +1,20 @@
 """What every tick keeps in order."""
 
+import random
+from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
 
-from channels_app import due, upkeep
+from channels_app import due, stretches, upkeep
+from channels_app.fleet import week
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Watch
+from channels_app.stretches import State
 from incidents.models import Incident
-from tests.support import people
+from tests.support import numbers, people
 from tests.support.readings import NOON, healthy, reading
 
 
@@ -118,3 +123,113 @@ def test_the_pulse_tells_of_the_oldest_look_that_is_overdue(clinic):
     assert pulse.channels_watched == 1
     assert 420 <= pulse.oldest_overdue_seconds < 480
     assert timezone.now() - pulse.last_tick_at < timedelta(minutes=1)
+
+
+# --- The fleet's seven days
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def number(clinic):
+    """Make a number, paired so long ago, with a history: number(30 * DAY, ("open", 8 * DAY, None))."""
+    server = people.server()
+
+    def make(paired: timedelta, *periods, verdict=timedelta(), **fields):
+        channel = numbers.number(clinic, server, **fields)
+        numbers.was(channel, *periods)
+        now = timezone.now()
+        Watch.objects.filter(channel=channel).update(paired_at=now - paired, last_verdict_at=now - verdict)
+        return channel
+
+    return make
+
+
+def measured() -> tuple[int, float, float, float]:
+    """Return how many numbers, and their days up, down and blind, to a thousandth."""
+    upkeep.keep_up()
+    pulse = Pulse.objects.get()
+    seconds = (pulse.week_up_seconds, pulse.week_down_seconds, pulse.week_blind_seconds)
+    return pulse.week_numbers, *(round(each / DAY.total_seconds(), 3) for each in seconds)
+
+
+def test_the_week_is_cut_to_seven_days_and_to_after_the_pairing(number):
+    number(30 * DAY, ("disconnected", 20 * DAY, 8 * DAY), ("open", 8 * DAY, 1 * DAY), ("qr_pending", 1 * DAY, None))
+    number(2 * DAY, ("disconnected", 5 * DAY, 1 * DAY), ("open", 1 * DAY, None))
+
+    assert measured() == (2, 7, 2, 0)
+
+
+def test_time_without_a_look_and_time_that_cannot_be_known_is_blind(number):
+    number(
+        30 * DAY,
+        ("open", 10 * DAY, 5 * DAY),
+        ("error", 4 * DAY, 3 * DAY),
+        ("unknown", 3 * DAY, 2 * DAY),
+        ("open", 2 * DAY, None),
+    )
+
+    assert measured() == (1, 4, 1, 2)
+
+
+def test_an_open_period_ends_with_the_last_verdict_where_that_is_long_ago(number):
+    number(30 * DAY, ("open", 10 * DAY, None), verdict=DAY)
+    number(30 * DAY, ("open", 10 * DAY, None), verdict=timedelta(minutes=2))
+
+    assert measured() == (2, 13, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"is_active": False}, {"archived_at": timezone.now()}, {"status": "unknown", "cause": "not_verifiable"}],
+    ids=["not watched", "archived", "not verifiable"],
+)
+def test_a_number_outside_the_count_is_outside_the_week_too(number, fields):
+    number(30 * DAY, ("disconnected", 10 * DAY, None), **fields)
+
+    assert measured() == (0, 0, 0, 0)
+
+
+def test_the_week_agrees_with_what_is_said_of_each_number(number):
+    """`stretches` says it of one, in Python; the fleet's sum is PostgreSQL's."""
+    chance, now, whole = random.Random(7), timezone.now(), Counter()
+    for _number in range(20):
+        hours, periods = sorted(chance.sample(range(1, 300), 8), reverse=True), []
+        for began, ended in pairwise(hours):
+            if chance.random() < 0.8:  # else a gap
+                status = chance.choice(["open", "connecting", "qr_pending", "disconnected", "error", "unknown"])
+                periods.append((status, timedelta(hours=began), timedelta(hours=ended)))
+        paired, verdict = timedelta(hours=chance.randint(1, 400)), timedelta(hours=chance.choice([0, 0, 1]))
+        channel = number(paired, *periods, ("open", timedelta(hours=hours[-1]), None), verdict=verdict)
+        start = now - min(paired, 7 * DAY)
+        seen = stretches.within(
+            stretches.of(ConnectionPeriod.objects.filter(channel=channel), now=now, seen_until=now - verdict), start, now
+        )
+        lengths = {state: stretches.total(seen, state) / DAY for state in (State.UP, State.DOWN)}
+        whole.update(lengths | {State.BLIND: (now - start) / DAY - sum(lengths.values())})
+
+    numbers_measured, *days = measured()
+
+    assert numbers_measured == 20
+    assert days == [pytest.approx(whole[state], abs=0.01) for state in (State.UP, State.DOWN, State.BLIND)]
+
+
+def test_the_week_is_measured_every_five_minutes_by_one_worker(number):
+    number(30 * DAY, ("open", 10 * DAY, None))
+    measured()
+    number(30 * DAY, ("open", 10 * DAY, None))
+    assert measured()[0] == 1
+    assert not week.measure_if_due()
+
+    Pulse.objects.update(week_measured_at=timezone.now() - timedelta(minutes=5))
+    assert week.measure_if_due()
+    assert not week.measure_if_due()
+    assert Pulse.objects.get().week_numbers == 2
+
+
+def test_the_first_number_in_the_count_is_measured_at_once(number):
+    assert measured()[0] == 0
+
+    number(30 * DAY, ("open", 10 * DAY, None))
+
+    assert measured()[0] == 1

@@ -1,5 +1,7 @@
 """What is on record, and who was told of it: on the real database."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -36,6 +38,13 @@ def test_an_incident_opens_with_the_first_unhealthy_reading_as_its_start(channel
     assert (incident.tenant_id, incident.kind, incident.cause) == (channel.tenant_id, "disconnected", "logged_out")
     assert (incident.started_at, incident.opened_at, incident.resolved_at) == (NOON, NOON + 5 * MINUTE, None)
     assert incident.readings == [{"cause": "logged_out"}]
+    assert incident.threshold_minutes is None
+
+
+def test_an_incident_keeps_the_threshold_it_opened_by(channel, clinic):
+    other = people.channel(clinic)
+    ledger.open_incidents([replace(bad(channel), threshold_minutes=5), replace(bad(other), threshold_minutes=60)])
+    assert dict(Incident.objects.values_list("channel", "threshold_minutes")) == {channel.pk: 5, other.pk: 60}
 
 
 def test_a_second_opening_of_the_same_outage_opens_nothing_and_tells_nobody(channel, admin):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from channels_app.models import Watch
 from incidents import history, ledger
-from incidents.models import Incident, IncidentEvent
+from incidents.models import MOST_READINGS, Incident, IncidentEvent
 from notifications.models import Notification
 from tests.support import people
 from tests.support.readings import MINUTE, NOON, bad, holds, recovered, unstable
@@ -209,6 +209,128 @@ def test_readings_and_details_that_are_missing_break_nothing(channel, admin, ope
     )
     for person in (admin, operator):
         see(person, page_of(incident))
+
+
+# --- What was seen around its start, and when nobody looked ---------------------------------------------------------
+
+
+def was(channel, status, since, until, cause="logged_out"):
+    """A period from so many minutes after noon to so many; None where it goes on."""
+    ended_at = None if until is None else NOON + until * MINUTE
+    channel.periods.create(
+        tenant=channel.tenant, status=status, cause=cause, started_at=NOON + since * MINUTE, ended_at=ended_at
+    )
+
+
+def kept(minutes=0, **fields):
+    at = (NOON + minutes * MINUTE).isoformat()
+    return {"at": at, "status": "disconnected", "cause": "logged_out", "raw": "close", "code": 401, "ms": 88} | fields
+
+
+def around_start(response):
+    """The rows of the table, each as its cells' words."""
+    text = response.content.decode()
+    table = text[text.index('id="readings"') :]
+    rows = re.findall(r"<tr>(.*?)</tr>", table[: table.index("</table>")], re.S)
+    return [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows[1:]]
+
+
+def test_the_operator_reads_what_came_before_then_each_reading_with_its_answer(channel, operator, see):
+    was(channel, "disconnected", -24 * 60, -300)
+    was(channel, "open", -300, 0, "connected")
+    incident = opened(channel)
+    Incident.objects.update(readings=[kept(), kept(5, raw="", code=None, ms=None)])
+
+    earlier, before, *readings = around_start(see(operator, page_of(incident)))
+
+    assert re.findall(r"\d\d:\d\d:\d\d|Conectado", before) == ["09:00:00", "Conectado", "04:00:00"]
+    assert readings == ["09:00:00 Desconectado close, 401 88 ms", "09:05:00 Desconectado - -"]
+    assert "23/11 09:00:00" in earlier
+    assert "O sistema foi desconectado deste WhatsApp" in earlier
+
+
+def test_a_clinic_reads_when_it_was_connected_and_not_the_servers_words(channel, admin, see):
+    was(channel, "open", -300, 0, "connected")
+    incident = opened(channel)
+    Incident.objects.update(readings=[kept()])
+
+    rows = around_start(see(admin, page_of(incident)))
+
+    assert [row.split()[1:3] for row in rows] == [["09:00:00", "Conectado"], ["Desconectado"]]
+    assert "close" not in see(admin, page_of(incident)).content.decode()
+
+
+def test_a_blind_time_before_it_stands_between_the_last_period_and_the_first_reading(channel, admin, see):
+    was(channel, "open", -300, -20, "connected")
+    incident = opened(channel)
+    rows = around_start(see(admin, page_of(incident)))
+    assert "Sem verificação" in rows[1]
+
+
+def test_the_servers_word_stands_on_the_operators_timeline_and_not_on_the_clinics(channel, admin, operator, see):
+    incident = opened(channel)
+    Incident.objects.update(readings=[kept(raw="<b>close")])
+    for person, is_said in [(operator, True), (admin, False)]:
+        assert ("&lt;b&gt;close" in see(person, page_of(incident)).content.decode()) is is_said
+
+
+def test_the_operators_step_names_what_was_received_after_it_is_over(channel, operator, see):
+    incident = opened(channel, "unknown_state")
+    Incident.objects.update(readings=[kept(cause="unknown_state", raw="resuming", status="error")])
+    ledger.resolve_incidents([recovered(channel)])
+    assert '"resuming"' in see(operator, page_of(incident)).context["story"].operator_step
+
+
+@pytest.mark.parametrize("minutes", [5, None], ids=["kept", "of an older release"])
+def test_the_threshold_that_was_in_force_is_said(minutes, channel, admin, see):
+    incident = opened(channel)
+    Incident.objects.update(threshold_minutes=minutes)
+    story = see(admin, page_of(incident)).context["story"]
+    assert story.threshold == (minutes and minutes * MINUTE)
+    assert "5min" in story.timeline[1].text
+
+
+def test_the_time_in_which_nobody_looked_is_said_among_the_facts_and_on_the_timeline(channel, admin, see):
+    was(channel, "disconnected", 0, 8)
+    was(channel, "disconnected", 20, 30)
+    was(channel, "open", 30, None, "connected")
+    incident = opened(channel)
+    ledger.resolve_incidents([recovered(channel, at=NOON + 30 * MINUTE)])
+
+    response = see(admin, page_of(incident))
+
+    assert "<dt>Sem verificação</dt><dd>12min</dd>" in response.content.decode()
+    assert [(line.at, line.icon) for line in response.context["story"].timeline][1:-1] == [
+        (NOON + 5 * MINUTE, "triangle-alert"),
+        (NOON + 5 * MINUTE, "bell"),
+        (NOON + 8 * MINUTE, "eye-off"),
+        (NOON + 30 * MINUTE, "circle-check"),
+    ]
+
+
+def test_where_somebody_always_looked_nothing_is_said_of_it(channel, admin, see):
+    was(channel, "disconnected", 0, 30)
+    was(channel, "open", 30, None, "connected")
+    incident = opened(channel)
+    ledger.resolve_incidents([recovered(channel, at=NOON + 30 * MINUTE)])
+    assert "Sem verificação" not in see(admin, page_of(incident)).content.decode()
+
+
+def test_while_it_is_open_the_time_since_the_last_check_grows(channel, admin, see):
+    was(channel, "disconnected", 0, None)
+    seen_at = timezone.now() - timedelta(hours=1)
+    Watch.objects.create(channel=channel, tenant=channel.tenant, last_verdict_at=seen_at, last_health_check=seen_at)
+    story = see(admin, page_of(opened(channel))).context["story"]
+    assert timedelta(hours=1) <= story.blind_for < timedelta(hours=1, minutes=1)
+    assert story.timeline[-1].at == seen_at
+
+
+def test_a_long_run_says_that_not_every_reading_was_kept(channel, admin, operator, see):
+    incident = opened(channel)
+    for number, says in [(MOST_READINGS - 1, False), (MOST_READINGS, True)]:
+        Incident.objects.update(readings=[kept(minute) for minute in range(number)])
+        for person in (admin, operator):
+            assert see(person, page_of(incident)).context["story"].is_kept_in_part is says
 
 
 def test_an_incident_of_a_server_has_a_page(operator, see):

@@ -12,6 +12,7 @@ from incidents.models import Incident
 from notifications import announce, inbox
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
+from tenants.models import Membership
 from tests.support import people
 from tests.support.readings import MINUTE, NOON, bad
 
@@ -124,6 +125,72 @@ def test_a_person_in_two_clinics_reads_those_of_the_one_they_look_at(clinic, oth
         listed = client.get(f"{INBOX}?clinica={tenant.slug}").context["page"].object_list
         assert [letter.tenant_id for letter in listed] == [tenant.pk]
         assert unread_in_the_menu(client.get(reverse("unread-count"))) == {("", "1")}
+
+
+def of_two_clinics(clinic, other_clinic, *down):
+    """Somebody in both, who was told of a number of each of these."""
+    both = people.admin_of(clinic, other_clinic)
+    ledger.open_incidents([bad(people.channel(tenant)) for tenant in down])
+    return both
+
+
+def test_news_of_the_other_clinic_are_counted_beside_it_and_lead_there(clinic, other_clinic, client):
+    client.force_login(of_two_clinics(clinic, other_clinic, other_clinic, other_clinic))
+
+    response = client.get(f"{INBOX}?clinica={clinic.slug}")
+
+    assert unread_in_the_menu(response) == {("hidden", "0")}
+    [elsewhere] = response.context["frame"].elsewhere
+    assert (elsewhere.label, elsewhere.count) == (other_clinic.name, 2)
+    assert f'<a href="{elsewhere.url}">' in response.content.decode()
+    assert len(client.get(elsewhere.url).context["page"]) == 2
+
+
+def test_the_top_bar_counts_them_and_every_page_polls_that(clinic, other_clinic, client):
+    client.force_login(of_two_clinics(clinic, other_clinic, other_clinic))
+    for url in (f"{INBOX}?clinica={clinic.slug}", reverse("unread-count")):
+        shown = re.findall(r'id="count-([\w-]+)-top"[^>]*?(hidden)?>(\d+)', client.get(url).content.decode())
+        assert shown == [("elsewhere", "", "1"), (f"clinic-{other_clinic.pk}", "", "1")]
+
+
+def test_the_clinic_looked_at_is_not_elsewhere(clinic, other_clinic, client):
+    client.force_login(of_two_clinics(clinic, other_clinic, clinic))
+    frame = client.get(f"{INBOX}?clinica={clinic.slug}").context["frame"]
+    assert frame.elsewhere == []
+    assert frame.unread_elsewhere.count == 0
+    assert [(item.label, item.count, item.is_current) for item in frame.choices] == [
+        (clinic.name, 1, True),
+        (other_clinic.name, 0, False),
+    ]
+
+
+def test_what_was_read_or_is_a_colleagues_or_of_a_clinic_one_has_left_is_no_news(clinic, other_clinic, client):
+    both = of_two_clinics(clinic, other_clinic, other_clinic)
+    people.admin_of(other_clinic)
+    Notification.objects.update(read_at=NOON)
+    third = people.clinic("Clínica de antes")
+    membership = Membership.objects.create(user=both, tenant=third, role=Membership.Role.CLINIC_ADMIN)
+    ledger.open_incidents([bad(people.channel(third))])
+    membership.is_active = False
+    membership.save()
+    client.force_login(both)
+    assert client.get(INBOX).context["frame"].elsewhere == []
+
+
+def test_who_has_one_clinic_pays_nothing_for_the_others(told, as_admin):
+    with CaptureQueriesContext(connection) as asked:
+        frame = as_admin.get(INBOX).context["frame"]
+    assert (frame.choices, frame.unread_elsewhere) == ([], None)
+    assert not [query for query in asked if "GROUP BY" in query["sql"]]
+
+
+def test_two_clinics_cost_one_count_for_both(clinic, other_clinic, client):
+    client.force_login(of_two_clinics(clinic, other_clinic, clinic, other_clinic))
+    client.get(INBOX)
+    with CaptureQueriesContext(connection) as asked:
+        client.get(reverse("unread-count"))
+    counts = [query["sql"] for query in asked if "notifications_notification" in query["sql"]]
+    assert len(counts) == 1
 
 
 def test_a_link_to_the_other_clinic_switches_to_it(clinic, other_clinic, client):

@@ -330,6 +330,21 @@ def test_a_stranger_is_asked_to_sign_in_and_led_back(client):
     assert answer.headers["Location"] == f"{reverse('account_login')}?next=/t/signed-in%3Fa%3Db"
 
 
+@pytest.mark.parametrize(
+    ("came_from", "leads_to"),
+    [
+        ("http://testserver/incidentes/?estado=aberto", "/incidentes/%3Festado%3Daberto"),
+        ("https://elsewhere.example.com/incidentes/", "/"),
+        ("//elsewhere.example.com/", "/"),
+        ("", "/"),
+    ],
+)
+def test_whoever_sends_a_form_after_the_session_has_ended_signs_in_to_the_page_it_stood_on(client, db, came_from, leads_to):
+    answer = client.post(reverse("mark-all-read"), headers={"Referer": came_from})
+
+    assert answer.headers["Location"] == f"{reverse('account_login')}?next={leads_to}"
+
+
 @pytest.mark.parametrize("address", ["/t/signed-in", "/t/operators", "/t/clinic"])
 def test_a_poll_whose_session_has_ended_gets_a_sentence_with_the_way_back_and_no_page(client, address):
     answer = client.get(address, headers=POLL)

@@ -10,8 +10,8 @@ from tenants import walls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels_app', '0002_hard_days'),
-        ('incidents', '0002_people_act'),
+        ('channels_app', '0003_hard_days'),
+        ('incidents', '0003_threshold_in_force'),
         ('tenants', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

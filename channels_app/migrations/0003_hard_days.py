@@ -11,7 +11,7 @@ from tenants import walls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels_app', '0001_initial'),
+        ('channels_app', '0002_fleet_week'),
         ('tenants', '0001_initial'),
     ]
 

@@ -1,0 +1,163 @@
+"""How many of what, by server: everything that the page counts, in one pass over the fleet."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.utils.translation import gettext as _
+
+from channels_app.fleet.selection import HAS_INCIDENT, Pill, Selection, ended_in_week, everyone
+from channels_app.fleet.standing import Group, late_before
+from channels_app.models import Sweep
+
+_AWAY = ("server_unreachable", "server_error")
+_FAILING = (*_AWAY, "key_rejected", "wrong_address", "certificate", "address_refused")  # whatever number is asked for
+
+OF_PILL = {  # which field of a tally a pill counts
+    Pill.ALL: "everyone",
+    Pill.INCIDENT: "with_incident",
+    Pill.DOWN: "down",
+    Pill.QR: "qr",
+    Pill.CONNECTING: "connecting",
+    Pill.FELL: "fell",
+    Pill.SILENT: "silent",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Numbers of one server, or of all of them."""
+
+    everyone: int = 0
+    # By group
+    down: int = 0
+    qr: int = 0
+    connecting: int = 0
+    connected: int = 0
+    unpaired: int = 0
+    unverifiable: int = 0
+    unseen: int = 0
+    unwatched: int = 0
+    # By what else holds of them
+    within_limit: int = 0  # of those down
+    failing: int = 0  # of those down, by their server's fault
+    away: int = 0  # of those failing, as the server does not answer
+    late: int = 0
+    with_incident: int = 0
+    fell: int = 0
+    silent: int = 0
+    matching: int = 0  # what the selection names
+    waiting: int = 0  # for the sweep's look
+
+    def of_pill(self, pill: Pill) -> int:
+        return getattr(self, OF_PILL[pill])
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
+
+    @property
+    def watched(self) -> int:
+        return self.everyone - self.unwatched
+
+    @property
+    def counted(self) -> int:
+        return self.down + self.qr + self.connecting + self.connected
+
+    @property
+    def outside(self) -> int:
+        return self.everyone - self.counted
+
+    @property
+    def in_transition(self) -> int:
+        return self.qr + self.connecting
+
+    @property
+    def outside_in_words(self) -> str:
+        parts = [
+            (self.unpaired, _("%(n)d never connected")),
+            (self.unverifiable, _("%(n)d not verifiable")),
+            (self.unseen, _("%(n)d not checked yet")),
+            (self.unwatched, _("%(n)d not watched")),
+        ]
+        return ", ".join(words % {"n": n} for n, words in parts if n)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLine:
+    id: int
+    name: str
+    tally: Tally
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Tone and word, as far as its numbers' last looks tell. No column knows a server's own latency yet."""
+        if not self.tally.counted:
+            return "is-neutral", _("Not checked yet")
+        if 2 * self.tally.away >= self.tally.counted:
+            return "is-danger", _("Down (server)")
+        if 2 * self.tally.failing >= self.tally.counted:
+            return "is-danger", _("Failing")
+        return ("is-warning", _("Failing in part")) if self.tally.failing else ("is-success", _("Up"))
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    whole: Tally
+    servers: list[ServerLine]  # by name
+
+
+def census(selection: Selection, now: datetime, sweep: Sweep | None = None) -> Census:
+    """Count everything that the page says, in one query."""
+    counters: dict[tuple, Counter] = defaultdict(Counter)
+    for alike in _alike(_facts(selection, now, sweep)):
+        server = (alike["server__name"], alike["server_id"], alike["server__tenant__name"])
+        counted = [name for name, holds in _counted_as(alike).items() if holds]
+        if alike["fits_filters"] and OF_PILL[selection.situacao] in counted:
+            counted.append("matching")
+        counters[server].update(dict.fromkeys(counted, alike["n"]))
+    lines = [
+        ServerLine(pk, _("Own: %(clinic)s") % {"clinic": owner} if owner else name, Tally(**counts))
+        for (name, pk, owner), counts in sorted(counters.items(), key=lambda each: each[0][:2])
+    ]
+    return Census(sum((line.tally for line in lines), Tally()), lines)
+
+
+def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str, Q]:
+    """What PostgreSQL has to say of a number beside its group; what follows from them is said in Python."""
+    looked_at = Q(watch__look_started_at__gte=sweep.started_at, watch__lease_until=None) if sweep else Q()
+    return {
+        "server_fails": Q(watch__cause__in=_FAILING),
+        "server_is_away": Q(watch__cause__in=_AWAY),
+        "checked_late": Q(watch__last_health_check__lt=late_before(now)),
+        "looked_at": looked_at,
+        "has_incident": HAS_INCIDENT,
+        "had_incident": ended_in_week(now),
+        "silent": Q(alerts_enabled=False),
+        "fits_filters": selection.filters(),
+    }
+
+
+def _alike(facts: dict[str, Q]) -> QuerySet:
+    """How many numbers of a server are alike in group and facts: some hundred rows for ten thousand numbers."""
+    tests = {name: Case(When(fact, then=True), default=False) if fact else Value(True) for name, fact in facts.items()}
+    numbers = everyone().order_by().annotate(group=F("group"), **tests)
+    return numbers.values("server_id", "server__name", "server__tenant__name", "group", *tests).annotate(n=Count("pk"))
+
+
+def _counted_as(alike: dict) -> dict[str, bool]:
+    """Say of each field of a tally whether these numbers count in it."""
+    group, has_incident = Group(alike["group"]), alike["has_incident"]
+    is_down, is_watched = group is Group.DOWN, group is not Group.UNWATCHED
+    return {
+        "everyone": True,
+        group.name.lower(): True,
+        "within_limit": is_down and not has_incident,
+        "failing": is_down and alike["server_fails"],
+        "away": is_down and alike["server_is_away"],
+        "late": is_watched and alike["checked_late"],
+        "waiting": is_watched and not alike["looked_at"],
+        "with_incident": has_incident,
+        "fell": has_incident or alike["had_incident"],
+        "silent": alike["silent"],
+    }

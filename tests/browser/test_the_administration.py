@@ -1,0 +1,22 @@
+"""The operator's administration in light, in dark and on a phone."""
+
+from channels_app.models import Channel, Server
+
+LISTS = ["channels_app/channel", "channels_app/server", "incidents/incident", "django_celery_beat/periodictask", "tenants/user"]
+
+
+def test_nothing_is_wrong_with_the_administration(product, somebody, screen):
+    forms = [
+        f"channels_app/channel/{Channel.objects.first().pk}/change",
+        f"channels_app/server/{Server.objects.first().pk}/change",
+        "tenants/user/add",
+        "django_celery_beat/periodictask/add",
+    ]
+    operator = somebody("operador@vigia.example", **screen).signs_in()
+
+    wrong = []
+    for path in ["", *LISTS, *forms]:
+        operator.goes_to(f"/admin/{path}/".replace("//", "/"))
+        wrong += [f"{path or 'index'}: {finding}" for finding in operator.finds_wrong()]
+
+    assert not wrong, "\n".join(["", *wrong])
