@@ -20,8 +20,8 @@ from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
 from incidents.checks import STATUSES, Before, Seen
 from incidents.models import MOST_READINGS, Incident, IncidentEvent
-from incidents.readings import Status
 from incidents.periods import Period, Stretch
+from incidents.readings import Status
 from incidents.timeline import Line, Names
 from notifications.models import Notification
 from tenants.models import Membership, User
