@@ -122,7 +122,7 @@ class Frame:
         return _("No check since {since}. Your WhatsApp may be fine. Talk to {support}.").format(since=since, support=support)
 
     def _operators_menu(self) -> list[Item]:
-        standing = Incident.objects.open().count()
+        standing = Incident.objects.open().counted().count()
         return [
             self._item("overview", "message-circle", _("WhatsApp")),
             self._item("incidents", "triangle-alert", _("Incidents"), standing, _("open")),

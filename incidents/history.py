@@ -55,6 +55,11 @@ class Filters:
         return incidents
 
     @property
+    def counts_servers_as_one(self) -> bool:
+        """The operator reads of a dead server once, and of its numbers on its page; of one clinic, all of them."""
+        return self.for_operator and "cliente" not in self.chosen
+
+    @property
     def is_narrowed(self) -> bool:
         return bool(self.chosen)
 

@@ -24,6 +24,10 @@ class IncidentQuerySet(models.QuerySet):
     def open(self) -> "IncidentQuerySet":
         return self.filter(resolved_at=None)
 
+    def counted(self) -> "IncidentQuerySet":
+        """A dead server counts as one: what its numbers have because of it hangs on its own incident."""
+        return self.filter(parent=None)
+
     def visible_to(self, person: User, tenant_id: int | None) -> "IncidentQuerySet":
         """The operator sees every one; a person those of the clinic they look at."""
         return self if person.is_saas_admin else self.filter(tenant=tenant_id, tenant__isnull=False)

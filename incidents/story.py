@@ -10,7 +10,7 @@ from functools import cached_property
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -200,6 +200,21 @@ class Story:
     def may_call_it_false(self) -> bool:
         said = any(event.kind == IncidentEvent.Kind.FALSE_ALARM and event.by_id == self._reader.pk for event in self._events)
         return self.may_act and not said
+
+    # --- A server's numbers ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def children(self) -> list[Incident]:
+        """What its numbers have because of it, those that are still down first. One query, for a server's incident alone."""
+        if self.incident.channel_id:
+            return []
+        found = self.incident.children.select_related("tenant", "channel")
+        return list(found.order_by(F("resolved_at").desc(nulls_first=True), "tenant__name", "channel__name", "pk"))
+
+    @property
+    def children_line(self) -> str:
+        down = sum(child.resolved_at is None for child in self.children)
+        return gettext("{n} in all, {down} still down").format(n=len(self.children), down=down)
 
     # --- What happened ---------------------------------------------------------------------------------------------
 

@@ -124,6 +124,10 @@ def _told_of(event: str, names: Names) -> str:
     match event:
         case Notification.Event.RESOLVED:
             return gettext("Told that it is over")
+        case Notification.Event.SERVER_DOWN:
+            return gettext("Told that the message server is down")
+        case Notification.Event.SERVER_BACK:
+            return gettext("Told that the message server is back")
         case Notification.Event.ACTION_NEEDED:
             return gettext("Told that it is the clinic's turn") if names.for_operator else gettext("Told to act")
     return gettext("Told")

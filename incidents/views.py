@@ -24,6 +24,7 @@ PER_PAGE = 25
 def incident_list(request):
     filters = Filters(request.GET, for_operator=request.user.is_saas_admin)
     mine = Incident.objects.visible_to(request.user, request.membership and request.membership.tenant_id)
+    mine = mine.counted() if filters.counts_servers_as_one else mine
     found = filters.apply(mine, now=timezone.now()).select_related("tenant", "channel", "server", "taken_by")
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("pagina"))
     pages = page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)

@@ -121,5 +121,5 @@ def test_another_numbers_periods_are_not(channel, clinic):
 
 
 def test_an_incident_of_a_server_has_none(db):
-    of = {"kind": "error", "cause": "server_unreachable", "started_at": NOON, "opened_at": NOON}
+    of = {"kind": "server_down", "cause": "server_unreachable", "started_at": NOON, "opened_at": NOON}
     assert periods.around(Incident.objects.create(server=people.server(), **of)) == []
