@@ -52,7 +52,8 @@ class Fleet:
 
     def is_connected(self) -> None:
         """Wait until every number has been seen open: only then can one fall."""
-        watches = Watch.objects.filter(connection_status="open", good_streak=0, first_unhealthy_at=None)
+        ours = [number.channel.pk for number in self.numbers]
+        watches = Watch.objects.filter(channel__in=ours, connection_status="open", good_streak=0, first_unhealthy_at=None)
         self.product.wait_until(lambda: watches.count() == len(self.numbers), "all numbers were seen open")
 
     def falls(self, *numbers: Number, mood: str = "close", is_blip: bool = False) -> list[Outage]:

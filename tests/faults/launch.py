@@ -15,6 +15,7 @@ import re
 import signal
 import socket
 import sys
+import zlib
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.faults import clocks
 from tests.faults.levers import Levers
 
 DIE_AT = "FAULTS_DIE_AT"  # a point, and after "#" at which time it is passed
+_VALUES = re.compile(r"\((?:%s(?:, )?)+\)(?:, \((?:%s(?:, )?)+\))*")  # of an IN, or of rows
+DEADLY = "FAULTS_DEADLY"  # the instance whose looks end their process
 _NOW = re.compile(r"\b(statement_timestamp|clock_timestamp|transaction_timestamp|now)\(\)", re.IGNORECASE)
 
 
@@ -57,8 +60,10 @@ def surround(folder: Path, *, die_at: str = "") -> Points:
     from django.db.backends.signals import connection_created
 
     from channels_app import bell, due, watch
+    from channels_app.gateways import evolution
 
     levers, points = Levers(folder / "levers"), Points(folder, die_at)
+    evolution.look = _deadly(evolution.look, os.environ.get(DEADLY))
     due.claim = _announced(points, "claim", due.claim, before=False)
     watch.look = _announced(points, "look", watch.look)
     bell.ring = _announced(points, "publish a ring", bell.ring)
@@ -97,11 +102,11 @@ class _Statements:
 
 
 def name_of(sql: str) -> str:
-    """Name a statement by its first words and the tables in it: whatever is inlined in it may change."""
-    words = re.sub(r"\s+", " ", str(sql)).strip().lower()
-    tables = dict.fromkeys(re.findall(r"\b(?:channels_app|incidents|notifications|tenants)_\w+", words.replace('"', "")))
-    verb = " ".join(words.split()[: 2 if tables else 6])
-    return f"{verb} {' '.join(tables)}".replace('"', "")[:160]
+    """Name a statement: its first words, its tables, and a sum of its text however many values it is given."""
+    words = re.sub(r"\s+", " ", str(sql)).strip().lower().replace('"', "")
+    words = _VALUES.sub("(...)", words)
+    tables = dict.fromkeys(re.findall(r"\b(?:channels_app|incidents|notifications|tenants)_\w+", words))
+    return f"{' '.join(words.split()[:2])} {' '.join(tables)} {zlib.crc32(words.encode()):08x}"
 
 
 def _announced(points: Points, name: str, function: Callable, *, before: bool = True) -> Callable:
@@ -114,6 +119,17 @@ def _announced(points: Points, name: str, function: Callable, *, before: bool = 
         return result
 
     return announced
+
+
+def _deadly(look: Callable, instance: str | None) -> Callable:
+    """As a crash in a C library, or the kernel's killer."""
+
+    def look_or_die(target, **named):
+        if target.instance_name == instance:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return look(target, **named)
+
+    return look_or_die
 
 
 def _take_network_away(levers: Levers) -> None:

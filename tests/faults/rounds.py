@@ -181,8 +181,8 @@ def tell(kind: str, tally: Tally) -> None:
 
 def as_table(tallies: dict[str, Tally]) -> str:
     lines = [
-        "| fault | n | outages | blips | lost | doubled | invented | late | invariants broken |",
-        f"| --- |{' ---: |' * 8}",
+        "| fault | n | outages | blips | lost | doubled | invented | late | broken | misread |",
+        f"| --- |{' ---: |' * 9}",
     ]
     for kind, tally in tallies.items():
         of_each = ", ".join(f"{name} {n}" for name, n in sorted(tally.faults.items()))
