@@ -37,7 +37,6 @@ def test_a_death_at_any_point_changes_nothing_on_record(life):
 MODULES = [due, flush, reachability, upkeep, witness, announce, ledger, servers]
 NOT_IN_THIS_LIFE = {
     "due._REQUEST",  # people's and commands'
-    "due._RELEASE",  # of a look that came too late: test_time
     "due._POSTPONE",  # of a row that cannot be written: tests/channels_app/test_flush.py
     "witness._CLAIM",  # where there is a witness
     "witness._WRITE",
