@@ -29,6 +29,7 @@ def life(transactional_db, tmp_path):
 def test_a_death_at_any_point_changes_nothing_on_record(life):
     result = sweep(life, LIFE, per="life")
 
+    print(f"{len(result.names(result.existing))} points, {len(result.existing)} passings in {len(LIFE)} chapters")
     assert result.names(result.covered) == result.names(result.existing)
     assert {name for name, point in statements().items() if point not in result.names(result.existing)} == NOT_IN_THIS_LIFE
     assert result.differences == {}
