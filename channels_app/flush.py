@@ -440,13 +440,14 @@ _COLUMNS = {
     "next_look_at": "timestamptz",
 }
 
-# Who asked for a look while this one was under way gets another at once.
+# Who asked for a look while this one was under way gets another at once; a request that lies ahead is a clock's that went back.
 # An array of arrays cannot be unnested into arrays: such a column comes as text.
 _WRITE = f"""
 update channels_app_watch w
 set lease_until = null, strikes = 0,
     {", ".join(f"{name} = v.{name}::{kind}" for name, kind in _COLUMNS.items() if name not in ("channel_id", "next_look_at"))},
-    next_look_at = case when w.requested_at > w.look_started_at then statement_timestamp() else v.next_look_at end
+    next_look_at = case when w.requested_at > w.look_started_at and w.requested_at <= statement_timestamp()
+        then statement_timestamp() else v.next_look_at end
 from unnest({", ".join(f"%s::{'text' if '[]' in kind else kind}[]" for kind in _COLUMNS.values())}) as v ({", ".join(_COLUMNS)})
 where w.channel_id = v.channel_id
 """  # noqa: S608

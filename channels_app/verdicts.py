@@ -6,7 +6,7 @@ a server; `settle` turns a reading into the verdict that `lifecycle` judges. Len
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from incidents.causes import UNSEEN_OWN_NETWORK, UNSEEN_SERVER_BACK
@@ -22,7 +22,7 @@ HEALTHY_UNTIL_DARK = 2
 HOSTS_UNTIL_OFFLINE = 3
 LOOKS_UNTIL_MISSING = 3
 REFUSED_UNTIL_STORM = 2
-CLOCKS_MAY_DIFFER = timedelta(minutes=5)  # a server's and ours
+CLOCKS_MAY_DIFFER = timedelta(minutes=5)  # a server's and ours; our own before and after somebody set it
 LATENCY_WEIGHT = 0.2  # of the newest look
 
 
@@ -107,6 +107,7 @@ def observe(server: ServerState, looks: Iterable[tuple[Reading, History]]) -> Se
     for seen, history in sorted(looks, key=lambda look: look[0].at):
         if seen.inferred:
             continue
+        server = _not_ahead_of(seen.at, server)
         if is_success(seen):
             server = _answered(server, seen, history)
         elif is_failure(seen, history) and (server.last_success_at is None or seen.at > server.last_success_at):
@@ -134,6 +135,15 @@ def darken(server: ServerState, cause: str, *, others_are_healthy: bool) -> Serv
 def darken_by_storm(server: ServerState) -> ServerState:
     """Close the circuit of a server that refuses every token it is asked with: its database is gone."""
     return server if server.is_dark else replace(server, dark_since=server.refused_since, dark_cause="server_error")
+
+
+def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
+    """Take back what lies too far ahead of a look: the clock was set back, and it would outweigh all looks until then."""
+    times = {name: value for name, value in asdict(server).items() if isinstance(value, datetime)}
+    ahead = {name: at for name, value in times.items() if value - at > CLOCKS_MAY_DIFFER}
+    if "last_success_at" in ahead:
+        ahead["last_success_at"] = None
+    return replace(server, **ahead) if ahead else server
 
 
 def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:

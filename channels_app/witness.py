@@ -44,7 +44,8 @@ def _answers(url: str) -> bool:
 _CLAIM = """
 update channels_app_pulse
 set witness_at = statement_timestamp()
-where (witness_at is null or witness_at < statement_timestamp() - %s * interval '1 second')
+where (witness_at is null or witness_at < statement_timestamp() - %s * interval '1 second'
+        or witness_at > statement_timestamp())  -- a clock went back
     and exists (select from channels_app_reachability where failing_since is not null)
 """
 

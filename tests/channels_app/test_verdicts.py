@@ -52,6 +52,25 @@ def test_a_server_is_dark_since_its_first_failed_look():
     assert (dark.dark_since, dark.dark_cause) == (NOON, "server_error")
 
 
+def test_a_clock_that_was_set_back_lets_a_dark_server_come_back():
+    dark = verdicts.darken(three_failures(), "server_error", others_are_healthy=False)
+    dark = replace(dark, last_success_at=NOON - SECOND)
+
+    back = after((healthy(NOON - 60 * MINUTE), WELL), server=dark)
+
+    assert not back.is_dark
+    assert back.back_at == NOON - 60 * MINUTE
+
+
+def test_a_clock_that_was_set_back_lets_a_server_fail():
+    well = ServerState(last_success_at=NOON, back_at=NOON)
+
+    failing = after((failed(NOON - 60 * MINUTE), WELL), server=well)
+
+    assert failing.failed_looks == 1
+    assert failing.back_at == NOON - 60 * MINUTE
+
+
 def test_failures_of_numbers_that_were_ill_anyway_darken_nothing_while_others_are_well():
     ill = three_failures(ILL)
 

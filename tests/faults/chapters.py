@@ -1,0 +1,34 @@
+"""A life in which the watch writes everything that it writes by itself: what happens before each of its rings.
+
+Three clinics have a number on each of three servers; server 2's have tokens of their own.
+"""
+
+from tests.faults.sweep import Chapter
+
+LIFE = [
+    Chapter("all are seen for the first time"),
+    Chapter(
+        "one logs out, one reconnects, a server goes down", {"1/number-0": "close", "2/number-1": "connecting"}, {"3": "down"}
+    ),
+    Chapter("the threshold has passed"),
+    Chapter("the reason changes, and the clinics of the dead server hear of it", {"1/number-0": "banned"}),
+    Chapter("one is switched off while it is down", deed=("switch_off", "Server 2", "number-1")),
+    Chapter("all are back", {"1/number-0": "open", "2/number-1": "open"}, {"3": "up"}),
+    Chapter("and are seen once more"),
+    Chapter(
+        "one is asked for too often; the tokens of a server are refused",
+        {"1/number-1": "429", "2/number-0": "401", "2/number-2": "401"},
+    ),
+    Chapter("for too long", passes=1000),
+    Chapter("the tokens are good again", {"1/number-1": "open", "2/number-0": "open", "2/number-2": "open"}),
+    Chapter("and are seen once more"),
+    Chapter("our own network is gone", network_is_gone=True),
+    Chapter("and is back"),
+    Chapter("one logs out, a server goes down", {"1/number-2": "close"}, {"3": "down"}),
+    Chapter("the threshold has passed"),
+    Chapter(
+        "one moves to the official API, and the dead server is left alone",
+        {"1/number-2": "official"},
+        deed=("leave", "Server 3"),
+    ),
+]

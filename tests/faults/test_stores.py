@@ -1,0 +1,75 @@
+"""The broker and the database go away, come back empty, cut their connections, and keep everybody waiting."""
+
+import os
+import subprocess
+import sys
+import time
+
+from django.db import connection, transaction
+
+from channels_app import bell
+from tests.faults.fleet import gaps
+from tests.faults.product import INTERVAL, TICK, cut_all_lines, end_database_sessions
+
+AWAY = 5  # seconds; the long form has the minute
+AIR = 4 * INTERVAL  # seconds, of a busy machine
+
+
+def test_while_the_broker_is_away_forgets_or_cuts_its_lines_nobody_is_told_anything_wrong(fleet, product, script):
+    product.worker(), product.beat()
+    fleet.is_connected()
+    script.visits()
+
+    def the_broker_has_a_bad_day():
+        product.broker.is_killed()
+        product.rests(AWAY)
+        product.broker.comes_back()
+        product.rests(2 * INTERVAL)
+        product.broker.forgets()
+        for _ in range(10):
+            cut_all_lines(product.broker.url)
+            product.rests(0.3)
+
+    fleet.goes_through_an_outage(*fleet.numbers[:3], meanwhile=the_broker_has_a_bad_day)
+
+    assert max(gaps(script.visits(), fleet.numbers)) <= AWAY + INTERVAL + TICK + AIR
+    assert product.broker.waiting(bell.QUEUE) <= 3  # nothing piled up
+
+
+def test_a_database_that_ends_its_sessions_and_then_locks_its_table_costs_no_half_incident(fleet, product, script):
+    product.worker(), product.beat()
+    fleet.is_connected()
+    outages = fleet.falls(*fleet.numbers[:3])
+
+    def the_database_has_a_bad_day():
+        for _ in range(5):
+            end_database_sessions()
+            product.rests(0.5)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("lock table channels_app_watch in access exclusive mode")
+            time.sleep(10)  # nobody tends meanwhile: this very connection holds the lock
+
+    fleet.suffers(outages, the_database_has_a_bad_day)
+    product.wait_until(lambda: fleet.has_opened(outages), "the incidents opened")
+    fleet.rises(*outages)
+    product.wait_until(lambda: fleet.has_resolved(outages), "the incidents resolved")
+
+    assert product.broker.waiting(bell.QUEUE) <= 3
+    script.visits()
+    product.rests(2 * INTERVAL)
+    assert len(script.visits()) <= len(fleet.numbers) * 4  # and nobody makes up for what was missed
+
+
+def test_a_database_that_is_restarted_and_killed_in_the_middle_of_a_batch_loses_nothing():
+    """In a run of its own: this run's database is also other tests'."""
+    ours = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+    }
+    command = ["exec", sys.executable, "-m", "tests.faults", "--restarts", "2"]
+
+    run = subprocess.run(
+        [sys.executable, "-m", "config.embedded", *command], env=ours, capture_output=True, text=True, check=False
+    )
+
+    print(run.stdout, run.stderr)
+    assert run.returncode == 0

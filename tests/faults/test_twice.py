@@ -1,0 +1,46 @@
+"""Two of everything, and messages from the past: a look per interval and number, and what people asked for."""
+
+from kombu import Connection
+
+from channels_app import bell, due
+from config.celery import app
+from tests.faults.product import INTERVAL
+
+BEATS = 5
+INTERVALS = 5
+
+
+def test_five_beats_two_workers_and_old_messages_look_no_more_often_than_one_would(fleet, product, script):
+    for start in (product.worker, product.beat) * 2:
+        start()
+    for _ in range(BEATS - 2):
+        product.beat()
+    fleet.is_connected()
+    script.visits()
+
+    for _ in range(INTERVALS * INTERVAL):
+        deliver_again(product.broker.url, times=3)
+        product.rests(1)
+
+    looks = len(script.visits())
+    assert looks <= len(fleet.numbers) * (INTERVALS + 1)
+
+
+def test_two_sweeps_at_once_look_once_more_and_not_twice(fleet, product, script):
+    product.worker(), product.worker(), product.beat()
+    fleet.is_connected()
+    script.visits()
+
+    sweeps = [due.request(by=fleet.operator), due.request(by=fleet.operator)]
+    product.ring()
+    product.wait_until(lambda: not any(sweep.waiting().exists() for sweep in sweeps), "both are done")
+
+    looks = script.visits()
+    assert len(looks) <= 3 * len(fleet.numbers)
+
+
+def deliver_again(url: str, *, times: int) -> None:
+    """Put rings on the queue as an old broker does that redelivers: with arguments that nobody knows any more."""
+    with Connection(url) as broker:
+        for _ in range(times):
+            app.send_task(bell.RING, queue=bell.QUEUE, connection=broker, kwargs={"from_a_release_of_long_ago": True})
