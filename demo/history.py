@@ -7,7 +7,7 @@ A phone that was ever looked at is left alone.
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -19,12 +19,13 @@ from channels_app import due
 from channels_app.models import Channel, ConnectionPeriod, Watch
 from demo import fleet
 from demo.simulator.phones import OFFICIAL_API
-from incidents import ledger
+from incidents import ledger, servers
 from incidents.advice import Subject
 from incidents.causes import CAUSES
 from incidents.ledger import Bad, Recovered
 from incidents.models import Incident
 from incidents.readings import Reading, Status
+from incidents.server_notices import ServerOutage
 from notifications.models import Notification
 from tenants.models import User
 
@@ -62,6 +63,11 @@ class Outage:
     note: str = ""
 
     @property
+    def is_unstable(self) -> bool:
+        """It came back and fell again within it."""
+        return any(stage.cause == "connected" for stage in self.stages)
+
+    @property
     def length(self) -> timedelta:
         return sum((stage.length for stage in self.stages), timedelta(0))
 
@@ -73,10 +79,14 @@ def _down(phone: str, hours_ago: float, *stages: Stage, taken_by: str = "", note
 REMOVED = 401
 BLOCKED = 403
 SERVER_2_STOOD_STILL = 31.4  # hours ago
+STOOD_STILL = Stage("server_unreachable", 47.3, raw_state="")
+TOLD_AFTER = timedelta(minutes=15)  # the clinics of a server that is down
 TAKEN_AFTER = timedelta(minutes=4)
 NOTED_AFTER = timedelta(minutes=11)
 SCANNED = "O celular estava sem bateria. Carreguei e li o código de novo."
 DNS = "DNS do servidor trocado; as instâncias voltaram sozinhas."
+BACK = Stage("connected", 2.4, raw_state="open")
+FIGHT = (Stage("replaced", 3.1, 440), BACK, Stage("replaced", 2.2, 440), BACK, Stage("replaced", 4.0, 440))
 FLICKER = Stage("reconnecting", 0.6, raw_state="connecting")  # over before anybody has to be told
 
 OUTAGES = (
@@ -89,6 +99,7 @@ OUTAGES = (
     _down("aurora-agenda", 28.2, Stage("logged_out", 8.9, REMOVED)),
     _down("aurora-financeiro", 108.4, Stage("replaced", 14.1, 440)),
     _down("aurora-financeiro", 60.3, FLICKER),
+    _down("aurora-financeiro", 37.8, *FIGHT),
     _down("aurora-exames", 84.6, Stage("stuck_connecting", 22.7, raw_state="connecting")),
     _down("horizonte-recepcao", 133.2, Stage("server_error", 9.3, 500, raw_state="")),
     _down("horizonte-recepcao", 19.8, Stage("reconnecting", 7.5, raw_state="connecting")),
@@ -103,7 +114,7 @@ OUTAGES = (
     _down("beirario-turmas", 101.3, Stage("awaiting_scan", 52.4, raw_state="connecting")),
     _down("beirario-turmas", 9.6, Stage("logged_out", 31.9, REMOVED), taken_by="gisele@rede.example"),
     *(
-        _down(phone.name, SERVER_2_STOOD_STILL, Stage("server_unreachable", 47.3, raw_state=""))
+        _down(phone.name, SERVER_2_STOOD_STILL, STOOD_STILL)
         for phone in fleet.PHONES
         if phone.server == 2 and phone.integration != OFFICIAL_API and phone.condition != "never_connected"
     ),
@@ -121,8 +132,12 @@ def write(*, at: datetime) -> int:
     )
     last_incident = Incident.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     for outage in sorted(OUTAGES, key=lambda outage: -outage.hours_ago):
-        if outage.phone in channels:
+        if outage.phone in channels and STOOD_STILL not in outage.stages:
             _put_on_record(channels[outage.phone], outage, began=at - timedelta(hours=outage.hours_ago))
+    _put_the_server_on_record(
+        [channels[outage.phone] for outage in OUTAGES if outage.phone in channels and STOOD_STILL in outage.stages],
+        began=at - timedelta(hours=SERVER_2_STOOD_STILL),
+    )
     # Nobody opens an alert in the moment it comes, and the last ones wait to be read.
     Notification.objects.filter(incident__gt=last_incident, created_at__lt=at - UNREAD).update(
         read_at=F("created_at") + READ_AFTER
@@ -189,24 +204,71 @@ def _periods(channel: Channel, stretches: Iterator[tuple]) -> Iterator[Connectio
                 )
 
 
+def _put_the_server_on_record(channels: list[Channel], *, began: datetime) -> None:
+    """A server that was down as a whole: one incident, its numbers' own beneath it, one notice per clinic, all back at once."""
+    if not channels:
+        return
+    ended, server = began + STOOD_STILL.length, channels[0].server
+    opened_at = min(began + due.policy(channel.heartbeat_threshold_minutes).threshold for channel in channels)
+    down = ServerOutage(
+        server_id=server.pk,
+        tenant_id=server.tenant_id,
+        name=server.name,
+        host=urlsplit(server.base_url).hostname or "",
+        cause=STOOD_STILL.cause,
+        since=began,
+        numbers=len(channels),
+        clinics=len({channel.tenant_id for channel in channels}),
+    )
+    parent_id = servers.open_incidents([down], at=opened_at)[server.pk]
+    ledger.open_incidents(
+        replace(_bad(channel, STOOD_STILL, began), parent_id=parent_id)
+        for channel in channels
+        if due.policy(channel.heartbeat_threshold_minutes).threshold <= STOOD_STILL.length
+    )
+    servers.tell_clinics(fallen_before=began, at=began + TOLD_AFTER)
+    ledger.resolve_incidents(Recovered(subject=_subject(channel), at=ended) for channel in channels)
+    servers.resolve_incidents({server.pk: ended}, at=ended)
+
+
+def _bad(channel: Channel, first: Stage, began: datetime) -> Bad:
+    """The number past its threshold, with the looks that say so."""
+    policy = due.policy(channel.heartbeat_threshold_minutes)
+    opened_at = began + policy.threshold
+    looks = [began, began + policy.recheck, opened_at] if policy.recheck < policy.threshold else [began, opened_at]
+    return Bad(
+        subject=_subject(channel),
+        seen=_reading(first, opened_at),
+        started_at=began,
+        readings=[_kept(_reading(first, look)) for look in looks],
+        threshold_minutes=channel.heartbeat_threshold_minutes,
+    )
+
+
+def _keeps_falling(channel: Channel, outage: Outage, began: datetime) -> Bad:
+    """The number at its last fall, which makes it one that keeps falling and coming back."""
+    last_fall = began + outage.length - outage.stages[-1].length
+    falls = sum(stage.cause != BACK.cause for stage in outage.stages)
+    return replace(
+        _bad(channel, outage.stages[0], began),
+        seen=_reading(outage.stages[-1], last_fall),
+        is_unstable=True,
+        drops=falls,
+        minutes=(last_fall - began) // timedelta(minutes=1),
+    )
+
+
 def _put_on_record(channel: Channel, outage: Outage, *, began: datetime) -> None:
     """Let the ledger say what it would have said: opened past the threshold, each new cause, resolved."""
-    policy = due.policy(channel.heartbeat_threshold_minutes)
-    if outage.length < policy.threshold:
+    if outage.is_unstable:
+        ledger.open_incidents([_keeps_falling(channel, outage, began)])
+        ledger.resolve_incidents([Recovered(subject=_subject(channel), at=began + outage.length)])
         return
-    subject, opened_at, first = _subject(channel), began + policy.threshold, outage.stages[0]
-    looks = [began, began + policy.recheck, opened_at] if policy.recheck < policy.threshold else [began, opened_at]
-    ledger.open_incidents(
-        [
-            Bad(
-                subject=subject,
-                seen=_reading(first, opened_at),
-                started_at=began,
-                readings=[_kept(_reading(first, look)) for look in looks],
-                threshold_minutes=channel.heartbeat_threshold_minutes,
-            )
-        ]
-    )
+    if outage.length < due.policy(channel.heartbeat_threshold_minutes).threshold:
+        return
+    bad = _bad(channel, outage.stages[0], began)
+    subject, opened_at = bad.subject, bad.seen.at
+    ledger.open_incidents([bad])
     if outage.taken_by:
         _somebody_takes_care(channel, outage, opened_at)
     changed_at = began

@@ -90,6 +90,7 @@ def test_a_phone_that_was_looked_at_before_is_left_alone_and_the_others_get_thei
     seed(simulator_url=HERE)
     Notification.objects.all().delete()
     IncidentEvent.objects.all().delete()
+    Incident.objects.update(parent=None)
     Incident.objects.all().delete()
     ConnectionPeriod.objects.all().delete()
     recepcao = Channel.objects.get(instance_name="aurora-recepcao")
@@ -135,7 +136,8 @@ def test_every_kind_and_many_causes_are_there_and_all_are_over(week):
 
 
 def test_an_incident_opens_past_the_threshold_and_ends_where_the_phone_was_open_again(week):
-    for incident in Incident.objects.select_related("channel"):
+    ordinary = Incident.objects.exclude(kind__in=["unstable", "server_down"])
+    for incident in ordinary.select_related("channel"):
         assert incident.opened_at - incident.started_at == timedelta(minutes=incident.channel.heartbeat_threshold_minutes)
         assert incident.channel.periods.filter(started_at=incident.resolved_at, status="open").exists()
         assert incident.readings[0]["at"] == incident.started_at.isoformat()
