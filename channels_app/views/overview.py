@@ -113,7 +113,7 @@ def _moment(at) -> str:
 
 
 def _overview(request) -> dict:
-    """Six queries: the last round, the sweep, the counts, one page of rows, their incidents, their periods."""
+    """Seven queries: last round, sweep, counts, open incidents, one page of rows, their incidents, their periods."""
     now = timezone.now()
     selection = Selection.of(request.GET)
     pulse = fleet.pulse()
@@ -130,6 +130,7 @@ def _overview(request) -> dict:
         "selection": selection,
         "here": replace(selection, pagina=number).query(pagina=number),
         "whole": whole,
+        "standing": fleet.open_incidents(),
         "week": fleet.FleetWeek.of(pulse),
         "servers": [
             (line, selection.query(servidor=None if line.id == selection.servidor else line.id), line.id == selection.servidor)
@@ -156,7 +157,7 @@ def _overview(request) -> dict:
 
 
 def _worst_first(line: fleet.ServerLine) -> tuple:
-    return (-line.tally.failing, line.tally.connected - line.tally.counted, line.name)
+    return (line.reach.dark_since is None, -line.tally.failing, line.tally.connected - line.tally.counted, line.name)
 
 
 def _pills(selection: Selection, whole: fleet.Tally) -> list[tuple]:
