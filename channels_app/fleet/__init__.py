@@ -4,7 +4,7 @@ Everybody's rows are read here; who may see them all is the view's question, and
 """
 
 from channels_app.fleet.checks import Progress, check_everything, last_sweep, progress, pulse
-from channels_app.fleet.counts import Census, ServerLine, Tally, census, open_incidents
+from channels_app.fleet.counts import Census, ServerLine, Tally, census
 from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import ORDERS, PILL_LABELS, Pill, Selection, of_week
 from channels_app.fleet.standing import Group, Standing
@@ -32,7 +32,6 @@ __all__ = [
     "furnish",
     "last_sweep",
     "of_week",
-    "open_incidents",
     "ordered",
     "pages",
     "progress",

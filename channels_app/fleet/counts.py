@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Subquery, Value, When
 from django.utils.translation import gettext as _
 
 from channels_app.fleet.reach import Reach
@@ -111,12 +111,14 @@ class ServerLine:
 class Census:
     whole: Tally
     servers: list[ServerLine]  # by name
+    standing: int  # incidents that are open; a server that is down is one, with all of its numbers
 
 
 def census(selection: Selection, now: datetime, sweep: Sweep | None = None) -> Census:
-    """Count everything that the page says of numbers and their servers, in one query."""
+    """Count everything that the page says of numbers, servers and incidents, in one query."""
     counters: dict[tuple, Counter] = defaultdict(Counter)
     reach: dict[int, Reach] = {}
+    standing = 0
     for alike in _alike(_facts(selection, now, sweep)):
         server = (alike["server__name"], alike["server_id"], alike["server__tenant__name"])
         counted = [name for name, holds in _counted_as(alike).items() if holds]
@@ -124,16 +126,12 @@ def census(selection: Selection, now: datetime, sweep: Sweep | None = None) -> C
             counted.append("matching")
         counters[server].update(dict.fromkeys(counted, alike["n"]))
         reach[alike["server_id"]] = Reach(*(alike[column] for column in _REACH))
+        standing = alike["standing"]
     lines = [
         ServerLine(pk, _("Own: %(clinic)s") % {"clinic": owner} if owner else name, Tally(**counts), reach[pk])
         for (name, pk, owner), counts in sorted(counters.items(), key=lambda each: each[0][:2])
     ]
-    return Census(sum((line.tally for line in lines), Tally()), lines)
-
-
-def open_incidents() -> int:
-    """How many outages go on. A server that is down is one, whatever became of its numbers."""
-    return Incident.objects.open().filter(parent=None).count()
+    return Census(sum((line.tally for line in lines), Tally()), lines, standing)
 
 
 def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str, Q]:
@@ -155,7 +153,16 @@ def _alike(facts: dict[str, Q]) -> QuerySet:
     tests = {name: Case(When(fact, then=True), default=False) if fact else Value(True) for name, fact in facts.items()}
     numbers = everyone().order_by().annotate(group=F("group"), **tests)
     of_server = ("server_id", "server__name", "server__tenant__name", *_REACH)
-    return numbers.values(*of_server, "group", *tests).annotate(n=Count("pk"))
+    return numbers.values(*of_server, "group", *tests, standing=_STANDING).annotate(n=Count("pk"))
+
+
+# The same in every row, and reckoned once: a query of its own would be the page's seventh.
+_STANDING = Subquery(
+    Incident.objects.open()
+    .filter(parent=None)
+    .order_by()
+    .values(n=Func(F("pk"), function="count", output_field=IntegerField()))
+)
 
 
 def _counted_as(alike: dict) -> dict[str, bool]:

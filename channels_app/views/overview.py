@@ -113,7 +113,7 @@ def _moment(at) -> str:
 
 
 def _overview(request) -> dict:
-    """Seven queries: last round, sweep, counts, open incidents, one page of rows, their incidents, their periods."""
+    """Six queries: the last round, the sweep, the counts, one page of rows, their incidents, their periods."""
     now = timezone.now()
     selection = Selection.of(request.GET)
     pulse = fleet.pulse()
@@ -130,7 +130,7 @@ def _overview(request) -> dict:
         "selection": selection,
         "here": replace(selection, pagina=number).query(pagina=number),
         "whole": whole,
-        "standing": fleet.open_incidents(),
+        "standing": census.standing,
         "week": fleet.FleetWeek.of(pulse),
         "servers": [
             (line, selection.query(servidor=None if line.id == selection.servidor else line.id), line.id == selection.servidor)

@@ -460,7 +460,7 @@ def test_the_beats_show_the_worst_of_each_and_where_nobody_looked():
     assert drawing.label == "Last 3 hours: connected 1h 59min, down 1min, not checked 1h"
 
 
-def test_the_page_costs_seven_queries_of_its_own_however_many_numbers_there_are(desk, number, operator):
+def test_the_page_costs_six_queries_of_its_own_however_many_numbers_there_are(desk, number, operator):
     for n in range(60):
         number(*[("open", "connected"), ("disconnected", "logged_out")][n % 2], incident=n % 2 == 1)
     Pulse.objects.create(last_tick_at=timezone.now(), oldest_overdue_seconds=0, channels_watched=60)
@@ -470,7 +470,7 @@ def test_the_page_costs_seven_queries_of_its_own_however_many_numbers_there_are(
         desk.get(f"{PAGE}/agora", headers={"HX-Request": "true"})
 
     own = [q["sql"] for q in of_fragment.captured_queries if re.search(r'(?i)from "?(channels_app|incidents)_', q["sql"])]
-    assert len(own) <= 7, own
+    assert len(own) <= 6, own
 
 
 # --- Checking everything
