@@ -32,7 +32,8 @@ def read(
     refused: Mapping[int, BaseForm] | None = None,
     saved: int | None = None,
 ) -> list[Card]:
-    """Return a card per channel (one clinic's, with clinic and watch). At most six queries, however many they are.
+    """Return a card per channel (one clinic's, with clinic and watch). At most six queries, however many they are, and a
+    seventh, as the service, where a server of theirs is down.
 
     `refused`: the forms that were, by channel; `saved`: the channel whose settings were.
     """
@@ -83,7 +84,8 @@ def _incidents(channels: Collection[Channel], since: datetime | None) -> list[In
     """The open ones, and those that lasted into the time since then; newest first."""
     wanted = Q(resolved_at=None) if since is None else Q(resolved_at=None) | Q(resolved_at__gt=since)
     rows = Incident.objects.filter(wanted, channel__in=[channel.pk for channel in channels])
-    return list(rows.only("channel", "kind", "cause", "started_at", "resolved_at").order_by("-started_at", "-pk"))
+    needed = ("tenant", "channel", "parent", "kind", "cause", "started_at", "resolved_at")
+    return list(rows.only(*needed).order_by("-started_at", "-pk"))
 
 
 def _server_names(channels: Collection[Channel]) -> dict[int, str]:

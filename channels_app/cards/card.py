@@ -19,10 +19,12 @@ from channels_app.cards.told import Told
 from channels_app.models import STATUS_LABELS, Sweep
 from channels_app.number import TONES, Number
 from core.durations import spell
-from incidents import advice
+from incidents import advice, instability
 from incidents.causes import CAUSES, Acts
 from incidents.models import Incident
 from incidents.readings import Status
+
+SERVER_DOWN = "server_unreachable"  # in these words, whichever failure made it dark
 
 ICONS = {
     Status.OPEN: "triangle-alert",
@@ -64,8 +66,15 @@ class Card(Number):
 
     @property
     def tag(self) -> tuple[str, str]:
-        """Tone and word beside the name, where no box says more."""
-        return ("neutral", _("No check")) if self.is_late else ("success", str(STATUS_LABELS[Status.OPEN]))
+        """Tone and word beside the name, where no box says how the number is just now; else empty."""
+        if self.box is not None and not self.is_unstable:
+            return ("", "")
+        return ("neutral", _("No check")) if self.is_late else (TONES[self.status], str(STATUS_LABELS[self.status]))
+
+    @property
+    def is_unstable(self) -> bool:
+        """It keeps falling and coming back: what it is just now says little."""
+        return self.is_watched and self.incident is not None and self.incident.cause == instability.CAUSE
 
     @property
     def has_way(self) -> bool:
@@ -77,6 +86,10 @@ class Card(Number):
         if not self.is_watched:
             words = _("Talk to {support} to have it watched again.").format(support=support().name)
             return Box("neutral", "eye-off", _("Not watched"), _("The watch over this number is switched off"), words)
+        if self._is_down_with_its_server:
+            return self._box_of_the_server()
+        if self.is_unstable:
+            return self._box_of_instability()
         if self.status is Status.OPEN and self.watch.cause == "connected":
             return None
         if not self.is_paired and self.status not in (Status.ERROR, Status.UNKNOWN):
@@ -110,10 +123,12 @@ class Card(Number):
 
     @property
     def told_line(self) -> str:
-        if not self.is_down:
+        if not self.is_down and not self.is_unstable:
             return ""
         if self.told:
             return self.told.sentence(self.now)
+        if self._is_down_with_its_server:
+            return ""  # its clinic gets one calm notice, later or never: not a failure to tell
         if not self.channel.alerts_enabled:
             return _("Alerts are off: nobody is told")
         if self.incident:
@@ -135,7 +150,8 @@ class Card(Number):
         """Changes with what the rest of the page depends on; where the number is down, with each minute that was seen."""
         seen = self.watch.last_verdict_at
         minutes = (seen - self._down_since) // timedelta(minutes=1) if self.is_down and seen and self._down_since else None
-        return _sum(self.watch.connection_status, self.watch.cause, self.incident and self.incident.pk, self.is_late, minutes)
+        incident = self.incident and (self.incident.pk, self.incident.cause)
+        return _sum(self.watch.connection_status, self.watch.cause, incident, self.is_late, minutes)
 
     @property
     def fingerprint(self) -> str:
@@ -152,22 +168,60 @@ class Card(Number):
             title=self.watch.cause_title,
             step=self._step(self.watch.cause),
             down_since=self._down_since if self.is_down else None,
-            has_way=self.watch.cause in CAUSES and self._acts in (Acts.CLINIC, Acts.OPERATOR),
+            has_way=self._acts in (Acts.CLINIC, Acts.OPERATOR),
+        )
+
+    def _box_of_the_server(self) -> Box:
+        """Calm: there is nothing to do, and once support knows nobody to call."""
+        return Box(
+            tone=TONES[Status.ERROR],
+            icon=ICONS[Status.ERROR],
+            tag=str(STATUS_LABELS[Status.ERROR]),
+            title=str(CAUSES[SERVER_DOWN].title),
+            step=self._step(SERVER_DOWN),
+            down_since=self._down_since,
+            has_way=not self._support_knows,
+        )
+
+    def _box_of_instability(self) -> Box:
+        drops, minutes = instability.count(self.watch.health_changes, is_down=self.status is not Status.OPEN)
+        return Box(
+            tone="warning",
+            icon="activity",
+            tag=_("Unstable"),
+            title=str(CAUSES[instability.CAUSE].title),
+            step=self._step(instability.CAUSE, drops=drops, minutes=minutes),
+            down_since=self._down_since if self.is_down else None,
+            has_way=True,
         )
 
     @property
+    def _is_down_with_its_server(self) -> bool:
+        """Its own cause is shown where it has come back to another, or where the clinic has to act on its own server."""
+        has_parent = self.incident is not None and self.incident.parent_id is not None
+        return has_parent and self.is_down and self.status is Status.ERROR and self._acts is not Acts.CLINIC
+
+    @property
     def _acts(self) -> Acts:
+        if self.watch.cause not in CAUSES:
+            return Acts.NOBODY
         return advice.who_acts(self.watch.cause, self.subject(server_name=self.server_name))
 
     @property
     def _down_since(self) -> datetime | None:
+        if self.is_unstable:  # its incident is older than this fall
+            return self.watch.health_changes[-1] if self.watch.health_changes else self.watch.status_since
         return (self.incident and self.incident.started_at) or self.watch.first_unhealthy_at or self.watch.status_since
 
-    def _step(self, cause: str) -> str:
+    @property
+    def _support_knows(self) -> bool:
+        return self.told is not None and self.told.support_knows
+
+    def _step(self, cause: str, **falls: int) -> str:
         if cause not in CAUSES:
             return ""
-        support_knows = self.told is not None and self.told.support_knows
-        return str(advice.clinic_step(cause, self.subject(server_name=self.server_name), support_knows=support_knows))
+        subject = self.subject(server_name=self.server_name)
+        return str(advice.clinic_step(cause, subject, support_knows=self._support_knows, **falls))
 
 
 def _sum(*parts: object) -> str:

@@ -5,6 +5,7 @@ Everybody's rows are read here; who may see them all is the view's question, and
 
 from channels_app.fleet.checks import Progress, check_everything, last_sweep, progress, pulse
 from channels_app.fleet.counts import Census, ServerLine, Tally, census
+from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import ORDERS, PILL_LABELS, Pill, Selection, of_week
 from channels_app.fleet.standing import Group, Standing
 from channels_app.fleet.table import PAGE, Row, count_of_week, furnish, ordered, pages, rows
@@ -19,6 +20,7 @@ __all__ = [
     "Group",
     "Pill",
     "Progress",
+    "Reach",
     "Row",
     "Selection",
     "ServerLine",

@@ -4,15 +4,19 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Subquery, Value, When
 from django.utils.translation import gettext as _
 
+from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import HAS_INCIDENT, Pill, Selection, ended_in_week, everyone
 from channels_app.fleet.standing import Group, late_before
 from channels_app.models import Sweep
+from incidents.models import Incident
 
-_AWAY = ("server_unreachable", "server_error")
-_FAILING = (*_AWAY, "key_rejected", "wrong_address", "certificate", "address_refused")  # whatever number is asked for
+# Whatever number is asked for
+_FAILING = ("server_unreachable", "server_error", "key_rejected", "wrong_address", "certificate", "address_refused")
+
+_REACH = ("server__reachability__latency_ms", "server__reachability__dark_since")
 
 OF_PILL = {  # which field of a tally a pill counts
     Pill.ALL: "everyone",
@@ -42,7 +46,6 @@ class Tally:
     # By what else holds of them
     within_limit: int = 0  # of those down
     failing: int = 0  # of those down, by their server's fault
-    away: int = 0  # of those failing, as the server does not answer
     late: int = 0
     with_incident: int = 0
     fell: int = 0
@@ -88,39 +91,47 @@ class ServerLine:
     id: int
     name: str
     tally: Tally
+    reach: Reach
 
     @property
     def state(self) -> tuple[str, str]:
-        """Tone and word, as far as its numbers' last looks tell. No column knows a server's own latency yet."""
+        """Tone and word: what the watch knows of the server itself, else what its numbers' last looks tell."""
+        if self.reach.dark_since:
+            return "is-danger", _("Down (server)")
         if not self.tally.counted:
             return "is-neutral", _("Not checked yet")
-        if 2 * self.tally.away >= self.tally.counted:
-            return "is-danger", _("Down (server)")
         if 2 * self.tally.failing >= self.tally.counted:
             return "is-danger", _("Failing")
-        return ("is-warning", _("Failing in part")) if self.tally.failing else ("is-success", _("Up"))
+        if self.tally.failing:
+            return "is-warning", _("Failing in part")
+        return ("is-warning", _("Slow")) if self.reach.is_slow else ("is-success", _("Up"))
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
     whole: Tally
     servers: list[ServerLine]  # by name
+    standing: int  # incidents that are open; a server that is down is one, with all of its numbers
 
 
 def census(selection: Selection, now: datetime, sweep: Sweep | None = None) -> Census:
-    """Count everything that the page says, in one query."""
+    """Count everything that the page says of numbers, servers and incidents, in one query."""
     counters: dict[tuple, Counter] = defaultdict(Counter)
+    reach: dict[int, Reach] = {}
+    standing = 0
     for alike in _alike(_facts(selection, now, sweep)):
         server = (alike["server__name"], alike["server_id"], alike["server__tenant__name"])
         counted = [name for name, holds in _counted_as(alike).items() if holds]
         if alike["fits_filters"] and OF_PILL[selection.situacao] in counted:
             counted.append("matching")
         counters[server].update(dict.fromkeys(counted, alike["n"]))
+        reach[alike["server_id"]] = Reach(*(alike[column] for column in _REACH))
+        standing = alike["standing"]
     lines = [
-        ServerLine(pk, _("Own: %(clinic)s") % {"clinic": owner} if owner else name, Tally(**counts))
+        ServerLine(pk, _("Own: %(clinic)s") % {"clinic": owner} if owner else name, Tally(**counts), reach[pk])
         for (name, pk, owner), counts in sorted(counters.items(), key=lambda each: each[0][:2])
     ]
-    return Census(sum((line.tally for line in lines), Tally()), lines)
+    return Census(sum((line.tally for line in lines), Tally()), lines, standing)
 
 
 def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str, Q]:
@@ -128,7 +139,6 @@ def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str
     looked_at = Q(watch__look_started_at__gte=sweep.started_at, watch__lease_until=None) if sweep else Q()
     return {
         "server_fails": Q(watch__cause__in=_FAILING),
-        "server_is_away": Q(watch__cause__in=_AWAY),
         "checked_late": Q(watch__last_health_check__lt=late_before(now)),
         "looked_at": looked_at,
         "has_incident": HAS_INCIDENT,
@@ -142,7 +152,17 @@ def _alike(facts: dict[str, Q]) -> QuerySet:
     """How many numbers of a server are alike in group and facts: some hundred rows for ten thousand numbers."""
     tests = {name: Case(When(fact, then=True), default=False) if fact else Value(True) for name, fact in facts.items()}
     numbers = everyone().order_by().annotate(group=F("group"), **tests)
-    return numbers.values("server_id", "server__name", "server__tenant__name", "group", *tests).annotate(n=Count("pk"))
+    of_server = ("server_id", "server__name", "server__tenant__name", *_REACH)
+    return numbers.values(*of_server, "group", *tests, standing=_STANDING).annotate(n=Count("pk"))
+
+
+# The same in every row, and reckoned once: a query of its own would be the page's seventh.
+_STANDING = Subquery(
+    Incident.objects.open()
+    .filter(parent=None)
+    .order_by()
+    .values(n=Func(F("pk"), function="count", output_field=IntegerField()))
+)
 
 
 def _counted_as(alike: dict) -> dict[str, bool]:
@@ -154,7 +174,6 @@ def _counted_as(alike: dict) -> dict[str, bool]:
         group.name.lower(): True,
         "within_limit": is_down and not has_incident,
         "failing": is_down and alike["server_fails"],
-        "away": is_down and alike["server_is_away"],
         "late": is_watched and alike["checked_late"],
         "waiting": is_watched and not alike["looked_at"],
         "with_incident": has_incident,

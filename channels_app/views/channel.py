@@ -41,8 +41,9 @@ def check(request, pk: int):
 
 
 def _channel(pk: int) -> dict:
-    """Five queries."""
-    found = Channel.objects.select_related("tenant", "server", "server__tenant", "watch").defer("own_token", "server__api_key")
+    """Six queries."""
+    related = ("tenant", "server", "server__tenant", "server__reachability", "watch")
+    found = Channel.objects.select_related(*related).defer("own_token", "server__api_key")
     channel = get_object_or_404(found, pk=pk)
     number = Number(channel=channel, watch=watch_of(channel), now=timezone.now())
     row = fleet.furnish([channel], number.now)[0]
@@ -60,6 +61,8 @@ def _channel(pk: int) -> dict:
         "week": number.week(periods, incidents) if number.is_verifiable else None,
         "incidents": incidents,
         "server_host": _server_host(channel),
+        "server_incident": Incident.objects.open().filter(server=channel.server_id).first(),
+        "reach": fleet.Reach.of(channel.server),
         "now": number.now,
     }
 

@@ -130,6 +130,7 @@ def _overview(request) -> dict:
         "selection": selection,
         "here": replace(selection, pagina=number).query(pagina=number),
         "whole": whole,
+        "standing": census.standing,
         "week": fleet.FleetWeek.of(pulse),
         "servers": [
             (line, selection.query(servidor=None if line.id == selection.servidor else line.id), line.id == selection.servidor)
@@ -156,7 +157,7 @@ def _overview(request) -> dict:
 
 
 def _worst_first(line: fleet.ServerLine) -> tuple:
-    return (-line.tally.failing, line.tally.connected - line.tally.counted, line.name)
+    return (line.reach.dark_since is None, -line.tally.failing, line.tally.connected - line.tally.counted, line.name)
 
 
 def _pills(selection: Selection, whole: fleet.Tally) -> list[tuple]:

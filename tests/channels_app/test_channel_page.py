@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from django.utils.translation import override
 
-from channels_app.models import ConnectionPeriod, Sweep, Watch
+from channels_app.models import ConnectionPeriod, Reachability, Sweep, Watch
 from incidents.models import Incident
 from tests.support import people
 
@@ -94,6 +94,61 @@ def has_had_a_bad_week(channel) -> None:
         connection_status="open", cause="connected", status_since=now - timedelta(hours=1),
         paired_at=now - timedelta(hours=200), last_verdict_at=now - timedelta(seconds=90), last_health_check=now, **of,
     )  # fmt: skip
+
+
+def facts_of(page: str) -> dict[str, str]:
+    """What stands beside the settings, as a person reads it."""
+    pairs = re.findall(r"<dt>(.*?)</dt><dd.*?>(.*?)</dd>", page, flags=re.S)
+    return {name: " ".join(re.sub(r"<[^>]+>", " ", value).split()) for name, value in pairs}
+
+
+@pytest.mark.parametrize(("latency_ms", "said"), [(84.2, "84 ms"), (2431.0, "2.4 s Slow")])
+def test_it_shows_how_fast_its_server_answers(desk, channel, latency_ms, said):
+    has_been_down(channel)
+    Reachability.objects.create(server=channel.server, latency_ms=latency_ms)
+
+    page = desk.get(page_of(channel)).content.decode()
+
+    assert facts_of(page)["Server's latency"] == said
+    assert not {"Server's state", "Checks in a row without a result"} & set(facts_of(page))
+    assert 'id="server-incident"' not in page
+
+
+def test_while_its_server_is_down_it_says_since_when_and_leads_to_the_servers_incident(desk, channel):
+    own, since = has_been_down(channel), timezone.now() - timedelta(minutes=50)
+    dark = {"dark_since": since, "dark_cause": "server_unreachable", "latency_ms": 84.0}
+    Reachability.objects.create(server=channel.server, **dark)
+    parent = server_incident_of(channel.server, since)
+    server_incident_of(people.server(), since)
+    Incident.objects.filter(pk=own.pk).update(parent=parent)
+
+    page = desk.get(page_of(channel)).content.decode()
+
+    assert facts_of(page)["Server's state"].startswith("Down (server) 50min")
+    assert "Server's latency" not in facts_of(page)
+    assert f'id="server-incident" href="/incidentes/{parent.pk}/"' in page
+    assert f'id="incident" href="/incidentes/{own.pk}/"' in page
+
+
+def server_incident_of(server, since) -> Incident:
+    return Incident.objects.create(
+        server=server, kind="server_down", cause="server_unreachable", started_at=since, opened_at=timezone.now()
+    )
+
+
+def test_a_servers_incident_that_is_over_is_not_led_to(desk, channel):
+    has_been_down(channel)
+    server_incident_of(channel.server, timezone.now())
+    Incident.objects.filter(kind="server_down").update(resolved_at=timezone.now(), resolution="recovered")
+
+    assert 'id="server-incident"' not in desk.get(page_of(channel)).content.decode()
+
+
+def test_looks_that_brought_nothing_are_shown(desk, channel):
+    has_been_down(channel)
+    Watch.objects.update(strikes=2)
+
+    assert facts_of(desk.get(page_of(channel)).content.decode())["Checks in a row without a result"] == "2"
 
 
 def test_a_number_that_was_never_looked_at_has_a_page_too(desk, channel):

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from channels_app import cards
+from channels_app.cards.moments import moment
 from channels_app.models import Channel, ConnectionPeriod, Sweep, Watch
 from incidents.models import Incident, IncidentEvent
 from tests.support import people
@@ -68,10 +69,14 @@ def falls(channel, *, at, since, cause="logged_out", told=(), **fields):
     is_seen(channel, "disconnected", cause, at=at, since=since, first_unhealthy_at=since, **fields)
     row = {"tenant": channel.tenant, "channel": channel, "kind": "disconnected", "cause": cause, "started_at": since}
     incident = Incident.objects.create(opened_at=since + 5 * MINUTE, **row)
-    if told:
-        line = {"tenant": channel.tenant, "kind": "told", "event": "opened", "told": [person.pk for person in told]}
-        IncidentEvent.objects.create(incident=incident, at=since + 5 * MINUTE, **line)
+    people_are_told(incident, told, at=since + 5 * MINUTE)
     return incident
+
+
+def people_are_told(incident, told, *, at, event="opened"):
+    if told:
+        line = {"tenant": incident.tenant, "kind": "told", "event": event, "told": [person.pk for person in told]}
+        IncidentEvent.objects.create(incident=incident, at=at, **line)
 
 
 def shown(client, path=PAGE):
@@ -154,6 +159,14 @@ def test_support_knows_only_where_an_operator_was_told(operator_told, sentence, 
     assert (f"{admin} and support were told" in text) is operator_told
 
 
+def test_everybody_who_was_told_since_it_fell_is_named_with_the_first_time(as_admin, admin, operator, clinic, channel, now):
+    incident, second = falls(channel, at=now, since=now - HOUR, told=[admin]), people.admin_of(clinic)
+    people_are_told(incident, [operator], at=now - 40 * MINUTE)
+    people_are_told(incident, [admin, second], at=now - 30 * MINUTE, event="action_needed")
+    people_are_told(incident, [people.admin_of(clinic)], at=now - MINUTE, event="resolved")
+    assert f"{admin}, {second} and support were told, the first at {moment(now - 55 * MINUTE, beside=now)}" in shown(as_admin)
+
+
 def test_before_the_threshold_the_page_says_when_the_alert_goes_out(as_admin, channel, now):
     is_seen(channel, "disconnected", "logged_out", at=now, since=now - MINUTE)
     assert "An alert goes out after 5min down" in shown(as_admin)
@@ -216,6 +229,123 @@ def test_a_clinics_page_has_none_of_the_operators_words(as_admin, admin, channel
     falls(channel, at=now, since=now - HOUR, cause="server_unreachable", told=[admin])
     text = shown(as_admin).lower()
     assert not [word for word in ("channel", "instance", "session", "gateway", channel.server.name.lower()) if word in text]
+
+
+# A number that keeps falling
+
+
+def keeps_falling(channel, *, at, is_down, told=()):
+    """Let it fall every four minutes and come back two minutes later, three times; the last change a minute ago."""
+    last = at - MINUTE
+    changes = [last - 2 * n * MINUTE for n in reversed(range(5 if is_down else 6))]
+    state = {"status": "disconnected", "cause": "logged_out"} if is_down else {}
+    is_seen(channel, **state, at=at, since=last, paired_at=at - DAY, health_changes=changes)
+    row = {"tenant": channel.tenant, "channel": channel, "kind": "unstable", "cause": "unstable"}
+    incident = Incident.objects.create(started_at=changes[0], opened_at=last, **row)
+    people_are_told(incident, told, at=last)
+    return incident
+
+
+def head_of(client, channel):
+    """What stands beside the number's name."""
+    html = client.get(fragment_url(channel)).content.decode()
+    return re.sub(r"<[^>]+>|\s+", " ", html.split('class="card-header"')[1].split('<div class="state')[0])
+
+
+@pytest.mark.parametrize(
+    ("is_down", "state", "minutes"), [(False, "Connected", 10), (True, "Disconnected", 8)], ids=["up just now", "down just now"]
+)
+def test_a_number_that_keeps_falling_says_so_beside_what_it_is_just_now(is_down, state, minutes, as_admin, channel, now):
+    keeps_falling(channel, at=now, is_down=is_down)
+    text = shown(as_admin)
+    assert f"Unstable connection It dropped 3 times in {minutes} minutes." in text
+    assert head_of(as_admin, channel).split()[-1] == state
+    assert "All is well" not in text
+    assert bool(re.search(r"Down for 1min( \d+s)? ?, since", text)) is is_down
+
+
+def test_who_was_told_of_an_unstable_number_is_said_while_it_is_up(as_admin, admin, operator, channel, now):
+    keeps_falling(channel, at=now, is_down=False, told=[admin, operator])
+    text = shown(as_admin)
+    assert f"{admin} and support were told at" in text
+    assert "Support has already been told." in text
+
+
+def test_an_outage_that_becomes_instability_is_news(channel, now):
+    incident = falls(channel, at=now, since=now - HOUR)
+    before = cards.read([channel], now=now, with_history=False)[0].news
+    Incident.objects.filter(pk=incident.pk).update(cause="unstable", kind="unstable")
+    assert cards.read([channel], now=now, with_history=False)[0].news != before
+
+
+# A server that is down
+
+
+def goes_dark(*channels, at, operators_told=False, cause="server_unreachable"):
+    """Let their server be down for twenty minutes, with its incident and theirs under it; return theirs."""
+    since, server = at - 20 * MINUTE, channels[0].server
+    fields = {"cause": cause, "started_at": since, "opened_at": since + 5 * MINUTE}
+    told = {"notified_at": since + 5 * MINUTE if operators_told else None}
+    parent = Incident.objects.create(server=server, tenant=server.tenant, kind="server_down", **fields, **told)
+    children = []
+    for channel in channels:
+        is_seen(channel, "error", cause, at=at, since=since, first_unhealthy_at=since, paired_at=at - DAY)
+        row = {"tenant": channel.tenant, "channel": channel, "kind": "error", "parent": parent}
+        children.append(Incident.objects.create(**row, **fields))
+    return children
+
+
+@pytest.mark.parametrize("cause", ["server_unreachable", "server_error", "key_rejected"])
+def test_a_number_whose_server_is_down_is_told_of_calmly(cause, as_admin, channel, now, settings):
+    settings.SUPPORT_CONTACT = "https://example.com/help"
+    goes_dark(channel, at=now, operators_told=True, cause=cause)
+    text, html = shown(as_admin), as_admin.get(PAGE).content.decode()
+    assert "The message server is down Automatic messages are not going out. Leave the phone as it is. Support has" in text
+    assert "Support was told at" in text
+    assert "Nobody has been told" not in text
+    assert "btn-primary btn-lg" not in html
+
+
+def test_where_not_even_support_was_told_the_clinic_is_shown_the_way_there_and_nothing_is_claimed(
+    as_admin, channel, now, settings
+):
+    settings.SUPPORT_CONTACT = "https://example.com/help"
+    goes_dark(channel, at=now)
+    text, html = shown(as_admin), as_admin.get(PAGE).content.decode()
+    assert "Leave the phone as it is. Talk to support" in text
+    assert "told" not in text.lower()
+    assert "btn-primary btn-lg" in html
+
+
+def test_the_calm_notice_of_one_number_is_said_of_all_on_that_server_and_of_no_other(
+    client, admin, outsider, channel, clinic, other_clinic, now
+):
+    second, elsewhere = people.channel(clinic, channel.server), people.channel(clinic)
+    theirs = people.channel(other_clinic, channel.server)
+    first, *_others = goes_dark(channel, second, theirs, at=now, operators_told=True)
+    people_are_told(first, [admin], at=now - 5 * MINUTE, event="server_down")
+    goes_dark(elsewhere, at=now)
+    said = {}
+    for person, numbers in ((admin, [channel, second, elsewhere]), (outsider, [theirs])):
+        client.force_login(person)
+        said |= {
+            number: f"{admin} and support were told, the first at" in words(client.get(fragment_url(number)))
+            for number in numbers
+        }
+    assert said == {channel: True, second: True, elsewhere: False, theirs: False}
+
+
+def test_a_number_that_is_down_for_its_own_reason_once_its_server_is_back_says_that_one(as_admin, channel, now):
+    goes_dark(channel, at=now, operators_told=True)
+    Watch.objects.update(connection_status="disconnected", cause="logged_out")
+    assert "The system was disconnected from this WhatsApp" in shown(as_admin)
+
+
+def test_a_clinic_whose_own_server_refuses_its_key_is_told_what_to_do(as_admin, clinic, now):
+    goes_dark(people.channel(clinic, people.server(clinic)), at=now, cause="key_rejected")
+    text = shown(as_admin)
+    assert "The server refused the access key" in text
+    assert "Leave the phone" not in text
 
 
 # History

@@ -16,7 +16,7 @@ from django.utils import timezone
 from channels_app import beats, fleet
 from channels_app.fleet import Selection
 from channels_app.fleet.selection import everyone
-from channels_app.models import Channel, Pulse, Sweep, Watch
+from channels_app.models import Channel, Pulse, Reachability, Sweep, Watch
 from channels_app.number import Number, watch_of
 from channels_app.stretches import Period
 from incidents.models import Incident
@@ -155,6 +155,28 @@ def test_archived_numbers_are_nowhere(desk, number):
     assert counts().everyone == 0
 
 
+def server_dies(server, *children) -> Incident:
+    """Open the server's incident, and let these numbers' own belong to it."""
+    now = timezone.now()
+    Reachability.objects.create(server=server, tenant=server.tenant, dark_since=now - HOUR, dark_cause="server_unreachable")
+    of = {"kind": "server_down", "cause": "server_unreachable", "started_at": now - HOUR, "opened_at": now}
+    parent = Incident.objects.create(server=server, tenant=server.tenant, **of)
+    Incident.objects.filter(channel__in=children).update(parent=parent)
+    return parent
+
+
+def test_a_dead_server_is_one_incident_and_each_of_its_rows_leads_to_its_own(desk, number, server):
+    children = [number("error", "server_unreachable", incident=True) for _n in range(3)]
+    server_dies(server, *children)
+    number("disconnected", "logged_out", on=people.server(), incident=True)
+
+    response = desk.get(PAGE)
+
+    assert "2 open incidents<" in response.content.decode()
+    own = {row.channel.pk: row.incident_id for row in response.context["rows"]}
+    assert [own[child.pk] for child in children] == [child.incidents.get().pk for child in children]
+
+
 def test_the_badge_is_there_only_while_something_is_open(desk, number):
     number()
     assert "open incident" not in desk.get(PAGE).content.decode()
@@ -172,8 +194,8 @@ AWAY, REFUSED, ELSE = ("error", "server_unreachable"), ("error", "key_rejected")
         ([], "is-neutral", "Not checked yet"),
         ([()], "is-success", "Up"),
         ([ELSE], "is-success", "Up"),
-        ([AWAY], "is-danger", "Down (server)"),
-        ([AWAY, ()], "is-danger", "Down (server)"),
+        ([AWAY], "is-danger", "Failing"),
+        ([AWAY, ()], "is-danger", "Failing"),
         ([AWAY, (), ()], "is-warning", "Failing in part"),
         ([REFUSED, REFUSED, ()], "is-danger", "Failing"),
         ([REFUSED, (), ()], "is-warning", "Failing in part"),
@@ -188,6 +210,52 @@ def test_a_server_is_as_its_numbers_find_it(number, states, tone, word):
 
     assert line.state == (tone, word)
     assert (line.tally.connected, line.tally.counted) == (states.count(()), len(states))
+
+
+@pytest.mark.parametrize("owner", [None, "clinic"], ids=["the operator's", "a clinic's own"])
+@pytest.mark.parametrize(
+    ("states", "known", "tone", "word", "latency"),
+    [
+        ([()], {"latency_ms": 84.6}, "is-success", "Up", "84 ms"),
+        ([()], {"latency_ms": 999.9}, "is-success", "Up", "999 ms"),
+        ([()], {"latency_ms": 1000.0}, "is-success", "Up", "1.0 s"),
+        ([()], {"latency_ms": 1999.9}, "is-success", "Up", "1.9 s"),
+        ([()], {"latency_ms": 2000.0}, "is-warning", "Slow", "2.0 s"),
+        ([AWAY, (), ()], {"latency_ms": 2400.0}, "is-warning", "Failing in part", "2.4 s"),
+        ([()], {"latency_ms": 2400.0, "dark": True}, "is-danger", "Down (server)", ""),
+        ([], {"dark": True}, "is-danger", "Down (server)", ""),
+        ([()], {}, "is-success", "Up", ""),
+    ],
+)
+def test_a_server_is_as_the_watch_knows_it(number, request, owner, states, known, tone, word, latency):
+    clinic = request.getfixturevalue("clinic")
+    server, dark = people.server(owner and clinic), {"dark_since": timezone.now(), "dark_cause": "server_unreachable"}
+    Reachability.objects.create(
+        server=server, tenant=server.tenant, latency_ms=known.get("latency_ms"), **dark if "dark" in known else {}
+    )
+    number(on=server, is_active=False)
+    for state in states:
+        number(*state, on=server)
+
+    (line,) = fleet.census(Selection(), timezone.now()).servers
+
+    assert (*line.state, line.reach.latency) == (tone, word, latency)
+
+
+def test_the_latency_is_written_in_the_readers_form(desk, number, server):
+    number()
+    Reachability.objects.create(server=server, latency_ms=2431)
+
+    assert ">2.4 s<" in desk.get(PAGE).content.decode()
+    assert ">2,4 s<" in desk.get(PAGE, headers={"Accept-Language": "pt-BR"}).content.decode()
+
+
+def test_a_server_that_is_down_stands_first(desk, number):
+    failing, down = people.server(name="a"), people.server(name="b")
+    number("error", "server_error", on=failing), number(on=down)
+    server_dies(down)
+
+    assert [line.name for line, *_rest in desk.get(PAGE).context["servers"]] == ["b", "a"]
 
 
 def test_servers_are_counted_apart_and_the_whole_is_their_sum(number):
