@@ -197,9 +197,13 @@ Vigia está no ar. Demonstração: dados fictícios.
 {logins}
 
   Experimente
-    1. No simulador, desconecte um telefone.
-    2. No admin, veja o incidente abrir em até 3 minutos.
-    3. No simulador, pareie o telefone de novo: o incidente se resolve sozinho.
+    1. Entre como ana@aurora.example: "Meu WhatsApp" mostra os números da clínica. Deixe a página aberta.
+    2. No simulador, desconecte no celular um número da Clínica Aurora que está conectado. Em até 2 minutos a página diz
+       sozinha que ele caiu, por quê e o que fazer ("Verificar agora" não espera); um minuto depois abre o incidente.
+    3. "Avisos" ganha uma linha: ela leva ao incidente. Diga "Estou cuidando disso".
+    4. No simulador, pareie o telefone de novo: a página volta a "Conectado" e o incidente se resolve sozinho.
+    5. Entre como operador@vigia.example: a frota inteira numa página, "Verificar tudo agora", filtros e CSV.
+       Derrube um servidor no simulador: é um só incidente, e cada clínica recebe um só aviso.
     Em outro terminal: python3 start.py manage check_channels --all   (verifica tudo agora)
                        python3 start.py manage verify_ledger          (confere os registros)
 
