@@ -6,6 +6,7 @@ The truth is written down by whoever gives the order to the gateway, by the prod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 from channels_app.models import Channel, Server, Watch
 from incidents.models import Incident
@@ -13,6 +14,8 @@ from tenants.models import User
 from tests.faults.product import Product
 from tests.faults.script import Script
 from tests.support import people
+
+_names = count()
 
 
 @dataclass
@@ -48,7 +51,6 @@ class Fleet:
         self.servers: dict[str, Server] = before.servers if before else self._servers()
         self.operator = before.operator if before else people.operator()
         self.numbers = [number for _ in range(clinics) for number in self._clinic()]
-        script.say(*(number.key for number in self.numbers), mood="open")
 
     def is_connected(self) -> None:
         """Wait until every number has been seen open: only then can one fall."""
@@ -109,8 +111,10 @@ class Fleet:
         people.staff_of(clinic)
         numbers = []
         for n, server in self.servers.items():
-            channel = people.channel(clinic, server, heartbeat_threshold_minutes=1)
-            numbers.append(Number(f"{n}/{channel.instance_name}", channel, admins))
+            name = f"number-{next(_names)}"
+            self.script.say(f"{n}/{name}", mood="open")  # before anybody can look
+            channel = people.channel(clinic, server, instance_name=name, heartbeat_threshold_minutes=1)
+            numbers.append(Number(f"{n}/{name}", channel, admins))
         return numbers
 
 
