@@ -335,10 +335,14 @@ def test_the_calm_notice_of_one_number_is_said_of_all_on_that_server_and_of_no_o
     assert said == {channel: True, second: True, elsewhere: False, theirs: False}
 
 
-def test_a_number_that_is_down_for_its_own_reason_once_its_server_is_back_says_that_one(as_admin, channel, now):
+@pytest.mark.parametrize(
+    ("cause", "title"),
+    [("logged_out", "The system was disconnected from this WhatsApp"), ("network_lost", "The server has lost contact with")],
+)
+def test_a_number_that_is_down_for_its_own_reason_once_its_server_is_back_says_that_one(cause, title, as_admin, channel, now):
     goes_dark(channel, at=now, operators_told=True)
-    Watch.objects.update(connection_status="disconnected", cause="logged_out")
-    assert "The system was disconnected from this WhatsApp" in shown(as_admin)
+    Watch.objects.update(connection_status="disconnected", cause=cause)
+    assert title in shown(as_admin)
 
 
 def test_a_clinic_whose_own_server_refuses_its_key_is_told_what_to_do(as_admin, clinic, now):

@@ -172,7 +172,9 @@ def test_a_dead_server_is_one_incident_and_each_of_its_rows_leads_to_its_own(des
 
     response = desk.get(PAGE)
 
-    assert "2 open incidents<" in response.content.decode()
+    page = response.content.decode()
+    assert "2 open incidents<" in page
+    assert re.search(r"<title>\s*2 open incidents", page)
     own = {row.channel.pk: row.incident_id for row in response.context["rows"]}
     assert [own[child.pk] for child in children] == [child.incidents.get().pk for child in children]
 
