@@ -24,6 +24,7 @@ from incidents.periods import Period, Stretch
 from incidents.readings import Status
 from incidents.timeline import Line, Names
 from notifications.models import Notification
+from tenants import scope
 from tenants.models import Membership, User
 
 KIND_TONES = {
@@ -298,13 +299,21 @@ class Story:
 
     @property
     def _support_knows(self) -> bool:
-        return any(
+        return self._operators_know_of_the_server or any(
             person.is_saas_admin
             for event in self._events
             if event.kind == IncidentEvent.Kind.TOLD and event.event == Notification.Event.OPENED
             for person in map(self._people.get, event.told)
             if person
         )
+
+    @cached_property
+    def _operators_know_of_the_server(self) -> bool:
+        """Whether they were told of the server's incident, which a clinic does not see. One query, where there is one."""
+        if self.incident.parent_id is None:
+            return False
+        with scope.use(scope.SERVICE):
+            return Incident.objects.filter(pk=self.incident.parent_id, notified_at__isnull=False).exists()
 
     @property
     def _drops(self) -> tuple[int, int]:

@@ -93,3 +93,9 @@ def test_the_calm_notice_stands_among_who_was_told(client, outage, admin):
 
     assert Notification.objects.get(user=admin).event == "server_down"
     assert "Avisados de que o servidor de mensagens caiu" in html
+
+
+def test_the_clinic_reads_that_support_knows_where_the_operators_were_told_of_the_server(client, outage, admin):
+    child = Incident.objects.get(channel__name="Recepção")
+
+    assert "O suporte já foi avisado" in page(client, admin, "incident", child.pk)
