@@ -91,10 +91,14 @@ def test_who_is_in_both_finds_what_is_of_the_clinic_they_look_at_alone(route, as
     assert (gone_from.status, gone_from.wrote) == (404, False)
 
 
+ELSEWHERE = re.compile(r"<p[^>]*>[^<]* tem \d+ avisos? não lidos?\..*?</p>", re.DOTALL)
+
+
 @pytest.mark.parametrize("name", ["my-whatsapp", "incidents", "inbox"])
 def test_who_is_in_both_reads_of_one_at_a_time(name, cast, things):
     for slug, here, elsewhere in [("slug", OUR_WORD, THEIRS), ("foreign_slug", THEIRS, OUR_WORD)]:
         page = asked(cast["both"], "get", f"{reverse(name)}?clinica={things[slug]}").text
         content = page[page.index("<main") : page.index("</main>")]
+        content = ELSEWHERE.sub("", content)  # the inbox says that the other clinic has some, and no more than that
         assert here in content
         assert elsewhere not in content
