@@ -131,7 +131,9 @@ def _row_of_a_bad_state(target: Target, state: str, ask: Callable[[], Row | None
     if listed and known is None:
         return listed
     # "starting" is a transition of the row, which its end leaves without a new state in memory.
-    is_wanted = known is None or target.ask_reason or state != known.raw_state or known.cause == "starting"
+    # Without its row nobody knows whether the number was ever paired, and one that was not opens no incident.
+    never_had_it = known is None or not known.integration
+    is_wanted = never_had_it or target.ask_reason or state != known.raw_state or known.cause == "starting"
     return (ask() if is_wanted and target.may_ask(True) else None) or listed
 
 

@@ -33,6 +33,7 @@ RECORDED_ROW = {
     "disconnectionObject": None,
 }
 BAILEYS = Known(raw_state="open", status=Status.OPEN, cause="connected", integration="WHATSAPP-BAILEYS")
+FELL = replace(BAILEYS, raw_state="close", status=Status.DISCONNECTED, cause="network_lost")
 
 
 @pytest.fixture
@@ -107,10 +108,11 @@ def test_nothing_but_reads_is_ever_sent(server, network):
     [
         ("close", {"known": None}, True),
         ("close", {"known": BAILEYS}, True),
-        ("close", {"known": Known(raw_state="close", status=Status.DISCONNECTED, cause="network_lost")}, False),
+        ("close", {"known": FELL}, False),
+        ("close", {"known": replace(FELL, integration="")}, True),
         ("close", {"known": Known(raw_state="close", status=Status.DISCONNECTED, cause="banned"), "ask_reason": True}, True),
         ("connecting", {"known": Known(raw_state="close", status=Status.DISCONNECTED, cause="network_lost")}, True),
-        ("connecting", {"known": Known(raw_state="connecting", status=Status.CONNECTING, cause="reconnecting")}, False),
+        ("connecting", {"known": replace(FELL, raw_state="connecting", status=Status.CONNECTING, cause="reconnecting")}, False),
         ("connecting", {"known": Known(raw_state="connecting", status=Status.CONNECTING, cause="starting")}, True),
         ("close", {"known": Known(raw_state="timeout", status=Status.ERROR, cause="server_unreachable")}, True),
         ("open", {"known": None}, True),
@@ -122,6 +124,7 @@ def test_nothing_but_reads_is_ever_sent(server, network):
         "first look",
         "fell",
         "the same again",
+        "the same again, of a number whose row never came",
         "an incident may open",
         "another bad state",
         "still reconnecting",

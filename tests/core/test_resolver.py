@@ -28,6 +28,10 @@ def system():
     ask.asked, ask.release = asked, release
     yield ask
     release.set()
+    pool = resolver._pool
+    until = time.monotonic() + 10
+    while not pool._queue.empty() and time.monotonic() < until:  # else this pool's threads go on in the next test's name
+        time.sleep(0.01)
     resolver.ask = ours
     resolver.forget()
 
