@@ -69,8 +69,14 @@ def mistakes(numbers: list[Number], *, incidents: int) -> list[str]:
     """Say what is not as it must be: a bench that measures wrong results is worthless."""
     behaviours = {number.name: number.behaviour for number in numbers}
     seen = Watch.objects.values_list("channel__instance_name", "cause", "raw_state")
-    wrong = Counter((behaviours[name], *said) for name, *said in seen if tuple(said) != EXPECTED[behaviours[name]])
+    wrong = Counter((behaviours[name], *said) for name, *said in seen if not _is_right(behaviours[name], *said))
     found = [f"{count} that are '{behaviour}' read as {cause} ({word})" for (behaviour, cause, word), count in wrong.items()]
-    if (standing := Incident.objects.open().count()) != incidents:
+    if (standing := Incident.objects.open().filter(channel__isnull=False).count()) != incidents:
         found.append(f"{standing} open incidents where {incidents} were expected")
     return found + [f"{name}: {ids[:5]}" for name, ids in invariants.violations().items() if ids]
+
+
+def _is_right(behaviour: str, cause: str, word: str) -> bool:
+    """A port at which nobody listens is a server that is down: of most of its numbers that is inferred, without a word."""
+    expected, its_word = EXPECTED[behaviour]
+    return cause == expected and word in (its_word, "" if behaviour == "refused" else its_word)
