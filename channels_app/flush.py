@@ -296,9 +296,13 @@ def _lock(looks: list[Look]) -> dict[int, _Row]:
 
 
 def _write_watches(judged: list[_Judged]) -> None:
-    if judged:
-        with connection.cursor() as cursor:
-            cursor.execute(_WRITE, [list(column) for column in zip(*(item.columns() for item in judged), strict=True)])
+    if not judged:
+        return
+    columns = zip(_COLUMNS.values(), zip(*(item.columns() for item in judged), strict=True), strict=True)
+    # Without blanks an instant needs no quotes: psycopg would look for what to escape in each of some eight a look.
+    values = [[at and at.isoformat() for at in column] if kind == "timestamptz" else [*column] for kind, column in columns]
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, values)
 
 
 def _write_periods(judged: list[_Judged]) -> None:
