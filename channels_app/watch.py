@@ -21,6 +21,7 @@ from channels_app.flush import Look, flush
 from channels_app.gateways import evolution
 from channels_app.reasons import Reasons
 from channels_app.shares import HELD_SECONDS, Shares
+from channels_app.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,7 @@ def look(order: Order, reasons: Reasons | None = None) -> Look:
 class _Loop:
     def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
         self.pool, self.threads = pool, threads
+        self.turns = Turns()
         self.shares = Shares()
         self.reasons = Reasons(settings.HEARTBEAT_TICK_SECONDS)
         self.results: SimpleQueue[tuple[Order, Future[Look]]] = SimpleQueue()
@@ -110,11 +112,11 @@ class _Loop:
         pays_early = self.more_is_due and free >= min(ENOUGH_FREE, self.threads)
         if not free or (now < self.claim_at and not pays_early):
             return True
-        orders = due.claim(min(free, FLUSH_AT), full_servers=self.shares.full())
+        orders = self.turns.claim(min(free, FLUSH_AT), full_servers=self.shares.full())
         self.claimed_at = time.monotonic()
         self.shares.wait(self._infer(orders), self.claimed_at)
         self.claim_at = self.claimed_at + CLAIM_EVERY
-        self.more_is_due = len(orders) == min(free, FLUSH_AT)
+        self.more_is_due = self.turns.goes_on
         if not self.more_is_due:
             return self._wait_for_the_next()
         if not self.has_rung:  # more is due than we have threads for: let an idle process join
@@ -138,7 +140,8 @@ class _Loop:
         """Plan the next claim for when something falls due; say whether that is before beat's next ring."""
         seconds = due.seconds_until_next(full_servers=self.shares.full())
         seconds = IDLE_PEEK + settings.HEARTBEAT_TICK_SECONDS if seconds is None else seconds
-        self.claim_at = time.monotonic() + min(IDLE_PEEK, max(CLAIM_EVERY, seconds))
+        now = time.monotonic()
+        self.claim_at = max(now + min(IDLE_PEEK, max(CLAIM_EVERY, seconds)), self.turns.ranked_until)
         return seconds <= settings.HEARTBEAT_TICK_SECONDS
 
     def _start(self) -> None:
