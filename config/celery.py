@@ -1,5 +1,6 @@
 """The Celery application. Workers and beat act as the service; the web process imports this file too and does not."""
 
+import gc
 import os
 import resource
 from typing import Any
@@ -31,6 +32,13 @@ def _raise_our_limits(**_facts: object) -> None:
     files = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:2")
+
+
+@signals.worker_before_create_process.connect
+def _share_what_is_loaded(**_facts: object) -> None:
+    """Keep the collector of a child off what it shares with us: by visiting it, it makes a copy of each page."""
+    gc.collect()
+    gc.freeze()
 
 
 @signals.worker_shutting_down.connect  # in the main process; the loops run in its children
