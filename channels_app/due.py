@@ -194,7 +194,7 @@ def in_phase(channel_id: int, at: datetime, interval: timedelta) -> datetime:
 
 
 def release(claims: Iterable[tuple[int, int]]) -> None:
-    """Give (channel, look number) pairs back without a result: they are due again at once, and it is no strike."""
+    """Give claims, as (channel, look number), back without a result: they are due again at once, and it is no strike."""
     claims = list(claims)
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, [[channel for channel, _ in claims], [look_no for _, look_no in claims]])
@@ -380,5 +380,5 @@ _RELEASE = """
 update channels_app_watch w
 set lease_until = null, look_started_at = null, next_look_at = least(w.next_look_at, statement_timestamp())
 from unnest(%s::bigint[], %s::bigint[]) as v (channel_id, look_no)
-where w.channel_id = v.channel_id and w.look_no = v.look_no
+where w.channel_id = v.channel_id and w.look_no = v.look_no and w.lease_until is not null
 """

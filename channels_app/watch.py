@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 
 from channels_app import bell, due, leaving, upkeep, verdicts
 from channels_app.due import Order
@@ -34,6 +35,8 @@ FLUSH_AT = 500  # results
 MOST_PROBES = 2  # looks in flight at a server that is dark: what says that it is back
 IDLE_PEEK = 1.0  # seconds: how often a loop with nothing to do looks for requests
 ALONE_FOR = 10.0  # seconds of looks at one channel at a time; then it is the others' turn
+AWAY_FOR = 10.0  # seconds that a loop waits for a database that went away: less than any lease is good for
+AWAY_PEEK = 0.5
 LEAVE_WITHIN = 1.0  # seconds: what is still under way then when we are asked to leave is handed back
 
 
@@ -73,14 +76,37 @@ class _Loop:
         self.is_over_at = now + LONGEST_TASK
         self.tick_at = self.claim_at = self.claimed_at = self.flush_at = now
         self.leaves_at = float("inf")
+        self.away_since: float | None = None
         self.more_is_due = self.has_rung = self.has_ticked = False
 
     def run(self) -> None:
-        while self._goes_on():
-            self._collect()
-            self._run_errands()
-            self._flush()
+        while self._turn():
+            pass
         self._look_at_those_alone()
+
+    def _turn(self) -> bool:
+        """Do what it is time for; say whether there is more to do. A database that restarts costs nothing that was seen."""
+        try:
+            goes_on = self._goes_on()
+            if goes_on:
+                self._collect()
+                self._run_errands()
+                self._flush()
+        except (OperationalError, InterfaceError) as error:
+            self._wait_for_the_database(error)
+            return True
+        self.away_since = None
+        return goes_on
+
+    def _wait_for_the_database(self, error: Exception) -> None:
+        """Try again in a moment; beyond some, give up: what was claimed is somebody else's by then."""
+        now = time.monotonic()
+        self.away_since = self.away_since or now
+        if now - self.away_since > AWAY_FOR:
+            raise error
+        log.warning("the database is away; what was seen is kept", error=type(error).__name__, looks=len(self.waiting))
+        connection.close()
+        time.sleep(AWAY_PEEK)
 
     def _goes_on(self) -> bool:
         """Do what it is time for; say whether this loop has anything left to do or to wait for."""
@@ -213,9 +239,10 @@ class _Loop:
     def _flush(self) -> None:
         is_time = len(self.waiting) >= FLUSH_AT or time.monotonic() >= self.flush_at or not self.in_flight
         if self.waiting and is_time:
-            looks, self.waiting = self.waiting, []
             started = time.monotonic()
-            _log_flush(flush(looks), len(looks), time.monotonic() - started)
+            counts = flush(self.waiting)
+            _log_flush(counts, len(self.waiting), time.monotonic() - started)
+            self.waiting = []
 
     def _look_at_those_alone(self) -> None:
         """Look at one after the other, each written before the next: whichever kills us takes no other with it."""
