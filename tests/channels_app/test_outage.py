@@ -60,7 +60,7 @@ def outage() -> tuple:
 
 def test_it_counts_the_numbers_that_were_connected_before_and_are_down_now(clinic, operator):
     upkeep.keep_up()
-    before, now = timezone.now() - AWAY - 5 * SECOND, timezone.now()
+    before = timezone.now() - AWAY - 5 * SECOND
     falls, was_down, stays, has_fallen_in_the_last_look, is_new = (people.channel(clinic) for _ in range(5))
     upkeep.keep_up()
     for channel in (falls, was_down, stays, has_fallen_in_the_last_look):
@@ -69,13 +69,14 @@ def test_it_counts_the_numbers_that_were_connected_before_and_are_down_now(clini
     sees(has_fallen_in_the_last_look, reading(at=before + 10 * SECOND))
 
     is_away_for(AWAY)
+    after = timezone.now() + SECOND
     for channel in (falls, was_down, has_fallen_in_the_last_look):
-        sees(channel, reading(at=now + SECOND))
-    sees(is_new, reading("awaiting_scan", Status.QR_PENDING, now + SECOND))
+        sees(channel, reading(at=after))
+    sees(is_new, reading("awaiting_scan", Status.QR_PENDING, after))
     upkeep.keep_up()
     assert told() == []  # one has not been looked at again
 
-    sees(stays, healthy(now + SECOND))
+    sees(stays, healthy(after))
     upkeep.keep_up()
 
     assert fallen() == 1
