@@ -16,6 +16,7 @@ RING = "channels_app.tasks.ring"
 ERRANDS = "errands"  # what may take its time, in one process
 LIST = "channels_app.tasks.list_server"
 WITNESS = "channels_app.tasks.ask_witness"
+PRUNE = "channels_app.tasks.prune"
 
 
 def ring() -> None:
@@ -36,6 +37,11 @@ def ask_for_lists(server_ids: Iterable[int]) -> None:
 def ask_the_witness() -> None:
     """Have the independent witness asked whether our own network is there. Never raises either."""
     _send(WITNESS)
+
+
+def go_on_pruning() -> None:
+    """Have more of what is old deleted, after the errands that wait. Never raises either."""
+    _send(PRUNE)
 
 
 def _send(errand: str, *arguments: int) -> bool:

@@ -3,13 +3,10 @@
 Each invariant is a query for its violations: it returns the ids of the rows that break it.
 """
 
-from datetime import timedelta
-
 from django.db import connection, transaction
 
+from notifications.pruning import READ_ARE_KEPT
 from tenants import scope
-
-NOTIFICATIONS_ARE_KEPT = timedelta(days=90)
 
 
 def violations() -> dict[str, list[int]]:
@@ -19,7 +16,7 @@ def violations() -> dict[str, list[int]]:
         scope.enter(scope.SERVICE)  # a process that declared nothing would see no row, and find all in order
         found = {}
         for name, query in INVARIANTS.items():
-            cursor.execute(query, {"kept": NOTIFICATIONS_ARE_KEPT} if "%(kept)s" in query else None)
+            cursor.execute(query, {"kept": READ_ARE_KEPT} if "%(kept)s" in query else None)
             found[name] = [row[0] for row in cursor.fetchall()]
         return found
 

@@ -12,6 +12,7 @@ from channels_app.models import Channel, Pulse, Reachability, Watch
 from incidents.models import Incident, IncidentEvent
 from incidents.readings import Status
 from notifications.models import Notification
+from notifications.pruning import READ_ARE_KEPT
 from tests.support import people
 from tests.support.readings import healthy, reading
 
@@ -78,7 +79,7 @@ def violations():
     found = {}
     with connection.cursor() as cursor:
         for name, query in invariants.INVARIANTS.items():
-            cursor.execute(query, {"kept": invariants.NOTIFICATIONS_ARE_KEPT} if "%(kept)s" in query else None)
+            cursor.execute(query, {"kept": READ_ARE_KEPT} if "%(kept)s" in query else None)
             found[name] = cursor.fetchall()
     return {name: rows for name, rows in found.items() if rows}
 
