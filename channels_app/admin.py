@@ -168,7 +168,7 @@ class SweepAdmin(ReadOnlyAdmin):
 
 @admin.register(Pulse)
 class PulseAdmin(ReadOnlyAdmin):
-    list_display = ["last_tick_at", "oldest_overdue", "channels_watched"]
+    list_display = ["last_tick_at", "oldest_overdue", "errand_asked_at", "channels_watched"]
 
     @admin.display(description=_("oldest overdue look"))
     def oldest_overdue(self, pulse: Pulse) -> str:

@@ -7,7 +7,7 @@ Each statement is idempotent and repairs whatever came before, whoever did it: n
 import structlog
 from django.db import connection, transaction
 
-from channels_app import deadman, outage, ping, reachability
+from channels_app import deadman, errands, outage, ping, reachability
 from channels_app.due import WATCHED
 from channels_app.fleet import week
 from incidents import ledger
@@ -20,6 +20,7 @@ def keep_up() -> None:
     deadman.give_sign()
     _adopt_new_channels()
     _forget_unwatched()
+    errands.keep_up()
     _beat_the_pulse()
     reachability.keep_up()
     outage.tell_operators()
