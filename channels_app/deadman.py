@@ -5,7 +5,6 @@ errand that comes back; beat with each ring that went out.
 A thread of the main process waits for signs. Two intervals without one, and the end comes before the third is over.
 """
 
-import mmap
 import os
 import signal
 import threading
@@ -19,6 +18,7 @@ from django.db import Error, connection
 
 from channels_app import health
 from channels_app.health import Dead
+from core.clock import shared_second
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +26,7 @@ SILENT_INTERVALS = 2
 PEEKS = 8  # an interval
 LEAVE_SECONDS = 10.0  # that a worker has for what it still runs; then it is killed
 
-
-def _shared_second() -> memoryview:
-    """A monotonic second that is shared with the processes that a worker forks; 0 at first."""
-    return memoryview(mmap.mmap(-1, 8)).cast("d")
-
-
-_sign, _errand_sign, _errand_ends_by = _shared_second(), _shared_second(), _shared_second()
+_sign, _errand_sign, _errand_ends_by = shared_second(), shared_second(), shared_second()  # monotonic
 
 
 def give_sign() -> None:
