@@ -51,8 +51,11 @@ def _let_the_loops_end(**_facts: object) -> None:
 def _end_a_deaf_worker(instance: Any, **_facts: object) -> None:
     from channels_app import deadman
 
-    if bell.QUEUE in instance.app.amqp.queues.consume_from:
+    queues = instance.app.amqp.queues.consume_from
+    if bell.QUEUE in queues:
         deadman.watch_worker()
+    if bell.ERRANDS in queues:
+        deadman.watch_errands()
 
 
 @signals.beat_init.connect
