@@ -1,11 +1,12 @@
 """Clinics' open pages, in a process of their own: each a thread that asks for what a browser with that page would.
 
-Reads one line of JSON (base, path, cookie's name, sessions, seconds, spread), says that it is ready, begins with the
-next line, and at the end prints one line: each answer's kind and milliseconds, and what was wrong.
+Reads one line of JSON (base, path, cookie's name, sessions, spread, seconds), opens each page at a random moment within
+`spread` seconds, and says that they are open. With the next line its window begins, of so many seconds; at its end it
+prints one line: kind and milliseconds of each answer that was asked for within it, and what was wrong.
 
-A page is opened once, at a random moment within `spread` seconds. From then on each element of it that says
-`hx-trigger="every ..."` is asked for as often as it says; what comes back takes its place, as htmx swaps it, and where
-an answer says `number-changed` the page is asked for again, as its summary does. Styles and scripts are in the cache.
+Each element of a page that says `hx-trigger="every ..."` is asked for as often as it says; what comes back takes its
+place, as htmx swaps it, and where an answer says `number-changed` the page is asked for again, as its summary does. Once
+in the window, at a random moment, each page is opened anew. Styles and scripts are in the cache.
 """
 
 import json
@@ -48,24 +49,63 @@ class Polls(HTMLParser):
             self.found.append((given["hx-get"] or "", seconds))
 
 
+class Window:
+    """The time in which answers count; moments are the monotonic clock's."""
+
+    def __init__(self) -> None:
+        self.begins_at = self.ends_at = float("inf")
+        self._has_begun = threading.Event()
+
+    def begins(self, seconds: float) -> None:
+        self.begins_at = time.monotonic()
+        self.ends_at = self.begins_at + seconds
+        self._has_begun.set()
+
+    def sleep_until(self, at: float) -> None:
+        """Or, before it has begun, until it begins."""
+        seconds = max(0.0, at - time.monotonic())
+        if self._has_begun.is_set():
+            time.sleep(seconds)
+        else:
+            self._has_begun.wait(seconds)
+
+
 @dataclass
 class Browser:
     base: str
     path: str
     session: requests.Session
-    ends_at: float  # by the monotonic clock, as all moments here
+    window: Window
+    opens_at: float
+    opens_again_after: float = float("inf")  # seconds of the window
     answers: list[tuple[str, float]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    polled: list[Polled] = field(default_factory=list)
 
-    def lives(self, opens_at: float) -> None:
-        time.sleep(max(0.0, opens_at - time.monotonic()))
-        page = self._open()
-        polled = [self._poll(*found) for found in Polls(page).found]
-        if not polled:
+    def lives(self) -> None:
+        while True:
+            self._plan_to_open_again()
+            next_at = min([self.opens_at, *(one.next_at for one in self.polled)])
+            if next_at >= self.window.ends_at:
+                return
+            self.window.sleep_until(next_at)
+            now = time.monotonic()
+            if now >= self.opens_at:
+                self._open_anew()
+            elif (one := min(self.polled, key=lambda one: one.next_at, default=None)) and one.next_at <= now:
+                self._ask(one)
+
+    def _plan_to_open_again(self) -> None:
+        """Once, as soon as it is known when the window begins."""
+        at = self.window.begins_at + self.opens_again_after
+        if self.opens_at == float("inf") and at < float("inf"):
+            self.opens_at, self.opens_again_after = at, float("inf")
+
+    def _open_anew(self) -> None:
+        self.opens_at = float("inf")
+        self.polled = [self._poll(*found) for found in Polls(self._open()).found]
+        if not self.polled:
             self.wrong.append("a page that asks for nothing")
-        while polled and (next_one := min(polled, key=lambda one: one.next_at)).next_at < self.ends_at:
-            time.sleep(max(0.0, next_one.next_at - time.monotonic()))
-            self._ask(next_one)
 
     def _open(self) -> str:
         answer = self._get("page", self.path)
@@ -87,13 +127,14 @@ class Browser:
         return Polled(urljoin(self.base, url), every, time.monotonic() + every)
 
     def _get(self, kind: str, url: str, **more: object) -> requests.Response | None:
-        began = time.perf_counter()
+        began = time.monotonic()
         try:
             answer = self.session.get(urljoin(self.base, url), timeout=TIMEOUT_SECONDS, allow_redirects=False, **more)
         except requests.RequestException as error:
             self.wrong.append(f"{kind}: {type(error).__name__}")
             return None
-        self.answers.append((kind, 1000 * (time.perf_counter() - began)))
+        if began >= self.window.begins_at:
+            self.answers.append((kind, 1000 * (time.monotonic() - began)))
         if answer.status_code not in (200, 204):
             self.wrong.append(f"{kind}: {answer.status_code}")
             return None
@@ -111,14 +152,25 @@ def session(cookie: str, value: str) -> requests.Session:
 def main() -> None:
     given = json.loads(sys.stdin.readline())
     sessions = [session(given["cookie"], value) for value in given["sessions"]]
-    print("ready", flush=True)
-    sys.stdin.readline()
-    began, chance = time.monotonic(), random.Random(7)
-    browsers = [Browser(given["base"], given["path"], made, began + given["seconds"]) for made in sessions]
-    opens = [began + chance.uniform(0, given["spread"]) for _ in browsers]
-    threads = [threading.Thread(target=one.lives, args=(at,)) for one, at in zip(browsers, opens, strict=True)]
+    window, chance, now = Window(), random.Random(7), time.monotonic()
+    browsers = [
+        Browser(
+            given["base"],
+            given["path"],
+            made,
+            window,
+            opens_at=now + chance.uniform(0, given["spread"]),
+            opens_again_after=chance.uniform(0, given["seconds"]),
+        )
+        for made in sessions
+    ]
+    threads = [threading.Thread(target=one.lives) for one in browsers]
     for thread in threads:
         thread.start()
+    time.sleep(given["spread"])
+    print("open", flush=True)
+    sys.stdin.readline()
+    window.begins(given["seconds"])
     for thread in threads:
         thread.join()
     answers = [answer for one in browsers for answer in one.answers]

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -60,7 +59,7 @@ from tenants.models import Membership, Tenant, User  # noqa: E402
 
 # As in the README; no control socket: its default place is one file per user, which a second gunicorn would take over.
 GUNICORN = ["-m", "gunicorn", "config.wsgi", "--worker-class", "gthread", "--threads", 8, "--no-control-socket"]
-OPEN_WITHIN = 10  # seconds of a window: by then all pages are open
+OPEN_WITHIN_SECONDS = 10  # before a window: the interval of what they ask for, so that they ask one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ def alone(site: Site, given: argparse.Namespace) -> Window:
 def beside_pages(site: Site, given: argparse.Namespace) -> Window:
     with product.running("bench/browsers.py", stdout=subprocess.PIPE) as browsers:
         told = {"base": site.base, "path": reverse("my-whatsapp"), "cookie": settings.SESSION_COOKIE_NAME}
-        told |= {"sessions": site.sessions, "seconds": given.seconds, "spread": min(OPEN_WITHIN, given.seconds / 4)}
+        told |= {"sessions": site.sessions, "seconds": given.seconds, "spread": OPEN_WITHIN_SECONDS}
         browsers.stdin.write(json.dumps(told).encode() + b"\n")
         browsers.stdin.flush()
         browsers.stdout.readline()
@@ -257,9 +256,8 @@ def table_of_answers(answers: list[tuple[str, float]]) -> str:
 def table_of_cpu(pairs: list[tuple[Window, Window]]) -> str:
     def row(title: str, of: Callable[[Window], float], digits: int = 2) -> list[str]:
         without, beside = ([of(pair[n]) for pair in pairs] for n in (0, 1))
-        ratios = [with_pages / by_itself for by_itself, with_pages in zip(without, beside, strict=True) if by_itself]
-        middle = f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})" if ratios else "-"
-        return [title, sheet.spread(without, digits), sheet.spread(beside, digits), middle]
+        ratios = [] if min(without) == 0 else [more / less for less, more in zip(without, beside, strict=True)]
+        return [title, sheet.spread(without, digits), sheet.spread(beside, digits), sheet.spread(ratios, 3) if ratios else "-"]
 
     return sheet.table(
         ["of a window", "without the pages", "with them", "with / without, by pairs"],
@@ -267,7 +265,7 @@ def table_of_cpu(pairs: list[tuple[Window, Window]]) -> str:
             row("CPU seconds of the watch", lambda w: w.spent.watch),
             row("looks", lambda w: w.looks, 0),
             row("CPU of the watch a look, ms", lambda w: 1000 * w.spent.watch / w.looks),
-            row("CPU seconds of the web", lambda w: w.spent.web),
+            row("CPU seconds of the web", lambda w: round(w.spent.web, 1)),
             row("CPU seconds of PostgreSQL", lambda w: w.spent.postgres),
             row("CPU seconds of the whole machine", lambda w: w.spent.machine),
         ],

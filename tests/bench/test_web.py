@@ -5,14 +5,14 @@ import time
 import pytest
 import requests
 
-from bench.browsers import Browser, Polls
+from bench.browsers import Browser, Polls, Window
 from tests.bench.running import run_bench
 
 PAGE = "/configuracoes/whatsapp-pessoal"
 
 
 def test_a_small_fleet_ends_in_tables(transactional_db):
-    small = "--channels 100 --servers 3 --processes 1 --pages 2 --numbers 1 --pairs 1 --seconds 12"
+    small = "--channels 100 --servers 3 --processes 1 --pages 12 --numbers 1 --pairs 1 --seconds 6"
     ended = run_bench("web", small, bell=13)
 
     assert ended.returncode == 0, ended.stderr[-2000:]
@@ -31,8 +31,10 @@ def test_a_page_is_asked_for_what_it_polls(trigger, seconds):
 
 
 def test_a_browser_that_is_not_signed_in_is_wrong(live_server):
-    stranger = Browser(live_server.url, PAGE, requests.Session(), ends_at=time.monotonic() + 1)
+    window = Window()
+    window.begins(seconds=1)
+    stranger = Browser(live_server.url, PAGE, requests.Session(), window, opens_at=time.monotonic())
 
-    stranger.lives(opens_at=time.monotonic())
+    stranger.lives()
 
     assert stranger.wrong == ["page: 302", "a page that asks for nothing"]
