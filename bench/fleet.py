@@ -19,6 +19,9 @@ EXPECTED = {
     "close": ("logged_out", "close"),
     "refused": ("server_unreachable", "refused"),
     "hangs": ("server_unreachable", "timeout"),
+    "banned": ("banned", "close"),
+    "network_lost": ("network_lost", "close"),
+    "awaiting_scan": ("logged_out", "connecting"),  # it was paired once
 }
 
 
