@@ -293,6 +293,7 @@ update channels_app_watch w set next_look_at = statement_timestamp() from waitin
 """  # noqa: S608
 
 # Each of its numbers has had a look in the grace and one after it, or has had time enough for both.
+# Locked, so that a flush which finds it dark again, and hangs a number on its incident, is over before we decide.
 _IS_BACK = """
 select i.server_id, r.back_at
 from incidents_incident i join channels_app_reachability r on r.server_id = i.server_id
@@ -301,6 +302,8 @@ where i.resolved_at is null and r.dark_since is null and r.back_at + %(grace)s <
         select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
         where child.parent_id = i.id and child.resolved_at is null
             and (w.last_verdict_at is null or w.last_verdict_at < r.back_at + %(grace)s)))
+order by i.server_id
+for no key update of r
 """
 
 # A server on which nothing is watched any more: nobody will ever see it answer.

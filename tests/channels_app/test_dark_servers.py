@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from channels_app import due, invariants, upkeep, verdicts
+from channels_app import due, invariants, outage, upkeep, verdicts
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Pulse, Reachability, Watch
 from incidents.models import Incident, IncidentEvent
@@ -143,6 +143,7 @@ def test_after_an_outage_of_our_own_no_clinic_is_told_before_somebody_has_looked
     IncidentEvent.objects.filter(kind="told").delete()
     Watch.objects.update(last_health_check=start)
     Pulse.objects.update(last_tick_at=start)  # nobody has been there since
+    outage.forget_tick()
 
     upkeep.keep_up()
 

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from channels_app import due, invariants, upkeep
+from channels_app import due, invariants, reachability, upkeep
 from channels_app.flush import Look, flush
-from channels_app.models import Channel, Watch
+from channels_app.models import Channel, Reachability, Watch
 from incidents.models import Incident
 from tests.support import people
 from tests.support.processes import wait_until
@@ -168,3 +168,19 @@ def test_two_ticks_at_once_close_an_incident_once(down):
 
     assert [event.kind for event in Incident.objects.get().events.all()] == ["opened", "resolved"]
     assert broken() == {}
+
+
+def test_a_server_that_goes_dark_again_just_as_its_incident_would_resolve_keeps_it():
+    server = people.server()
+    people.channel(people.clinic(), server)
+    upkeep.keep_up()
+    long_ago = timezone.now() - timedelta(hours=1)
+    Reachability.objects.filter(server=server).update(back_at=long_ago)
+    fields = {"kind": "server_down", "cause": "server_unreachable", "started_at": long_ago, "opened_at": long_ago}
+    incident = Incident.objects.create(server=server, **fields)
+
+    dark_again = "update channels_app_reachability set dark_since = statement_timestamp(), dark_cause = 'server_unreachable'"
+    with meanwhile(reachability.keep_up, waits_for=dark_again):
+        pass
+
+    assert Incident.objects.open().get() == incident
