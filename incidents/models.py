@@ -98,6 +98,8 @@ class Incident(models.Model):
             models.Index(fields=["channel", "started_at"], name="incident_of_channel_by_start"),
             models.Index(fields=["tenant", "-started_at", "-id"], name="incident_of_tenant_by_start"),
             models.Index(fields=["-started_at", "-id"], name="incident_by_start"),
+            # Who had one lately is read from the index alone: `tenant` is what the wall asks for.
+            models.Index(fields=["resolved_at"], include=["channel", "tenant"], name="incident_by_end"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["channel"], condition=Q(resolved_at=None), name="one_open_incident_per_channel"),
