@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,8 +23,11 @@ A_SECOND = timedelta(seconds=1)
 
 # Unlike in the clinic's strip, what is on its way back has a look of its own.
 _STATES = STATES | {Status.CONNECTING: State.UNSTABLE, Status.QR_PENDING: State.UNSTABLE}
-_WORST_FIRST = (State.DOWN, State.UNSTABLE, State.UP)
-_BARS = {State.UP: (4, 12), State.DOWN: (0, 20), State.UNSTABLE: (2, 16), State.BLIND: (8, 4)}  # top and height within 20
+_WORST_LAST = (State.BLIND, State.UP, State.UNSTABLE, State.DOWN)
+_HEIGHTS = {State.UP: (4, 12), State.DOWN: (0, 20), State.UNSTABLE: (2, 16), State.BLIND: (8, 4)}  # top and height within 20
+_BARS = {
+    state: [f"M{5 * beat} {top}h3v{height}h-3z" for beat in range(BEATS)] for state, (top, height) in _HEIGHTS.items()
+}  # path data of each beat, should it be of that state
 _LABELS = {
     State.UP: gettext_lazy("connected %(length)s"),
     State.DOWN: gettext_lazy("down %(length)s"),
@@ -37,27 +41,30 @@ class Drawing:
     paths: list[tuple[str, str]]  # CSS class, path data
     label: str
 
+    @property
+    def svg(self) -> str:
+        paths = format_html_join("", '<path class="{}" d="{}"/>', self.paths)
+        return format_html('<svg class="beats" viewBox="0 0 118 20" role="img" aria-label="{}">{}</svg>', self.label, paths)
+
 
 def draw(periods: Iterable[Period], *, now: datetime, seen_until: datetime) -> Drawing:
     start = now - SPAN
     seen = stretches.within(stretches.of(periods, now=now, seen_until=seen_until, states=_STATES), start, now)
     shown = _worst_of_each_beat(seen, start)
-    bars = {state: "".join(_bar(n, state) for n in range(BEATS) if shown[n] is state) for state in _BARS}
-    return Drawing([(f"c-{state}", path) for state, path in bars.items() if path], _label(seen))
+    bars: dict[State, list[str]] = {state: [] for state in _BARS}
+    for beat, state in enumerate(shown):
+        bars[state].append(_BARS[state][beat])
+    return Drawing([(f"c-{state}", "".join(path)) for state, path in bars.items() if path], _label(seen))
 
 
 def _worst_of_each_beat(seen: list[stretches.Stretch], start: datetime) -> list[State]:
-    states: list[set[State]] = [set() for _beat in range(BEATS)]
+    worst = [0] * BEATS  # places in _WORST_LAST
     for stretch in seen:
+        place = _WORST_LAST.index(stretch.state)
         first, last = int((stretch.start - start) / BEAT), int((stretch.end - start - timedelta(microseconds=1)) / BEAT)
-        for beat in states[first : last + 1]:
-            beat.add(stretch.state)
-    return [next((state for state in _WORST_FIRST if state in beat), State.BLIND) for beat in states]
-
-
-def _bar(n: int, state: State) -> str:
-    top, height = _BARS[state]
-    return f"M{5 * n} {top}h3v{height}h-3z"
+        for beat in range(first, last + 1):
+            worst[beat] = max(worst[beat], place)
+    return [_WORST_LAST[place] for place in worst]
 
 
 def _label(seen: list[stretches.Stretch]) -> str:

@@ -97,6 +97,17 @@ def read(*, tenant_id: int | None = None) -> Health:
     )
 
 
+def is_surely_watching() -> bool:
+    """Say, by what the last tick left, that `read` would find nothing to be blind about; False where that is not known.
+
+    One row, in whatever scope. What is overdue now was so at the tick, by that much less, or has fallen due since.
+    """
+    with connection.cursor() as cursor:
+        most = INTERVALS_OVERDUE * settings.HEARTBEAT_INTERVAL_SECONDS
+        cursor.execute(_IS_SURELY_WATCHING, {"ring": bell.RING, "most": timedelta(seconds=most)})
+        return bool(cursor.fetchone()[0])
+
+
 def dead_part(health: Health) -> Dead:
     """Say what has to be started. Asks the broker, for a second at most."""
     if health.is_tick_off:
@@ -181,3 +192,10 @@ join tenants_tenant t on t.id = c.tenant_id
 left join channels_app_watch w on w.channel_id = c.id
 where {WATCHED} and (%(tenant)s::bigint is null or c.tenant_id = %(tenant)s)
 """  # noqa: S608 (our own constants)
+
+_IS_SURELY_WATCHING = """
+select exists (
+    select from channels_app_pulse
+    where statement_timestamp() - last_tick_at + oldest_overdue_seconds * interval '1 second' <= %(most)s
+) and coalesce((select bool_or(enabled) from django_celery_beat_periodictask where task = %(ring)s), true)
+"""

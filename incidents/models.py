@@ -100,6 +100,8 @@ class Incident(models.Model):
             models.Index(fields=["-started_at", "-id"], name="incident_by_start"),
             # Whoever deletes an incident asks who follows it.
             models.Index(fields=["follows"], condition=Q(follows__isnull=False), name="incident_by_the_one_before"),
+            # Who had one lately is read from the index alone: `tenant` is what the wall asks for.
+            models.Index(fields=["resolved_at"], include=["channel", "tenant"], name="incident_by_end"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["channel"], condition=Q(resolved_at=None), name="one_open_incident_per_channel"),

@@ -1,22 +1,21 @@
 """How many of what, by server: everything that the page counts, in one pass over the fleet."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Subquery, Value, When
+from django.db import connection
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import HAS_INCIDENT, Pill, Selection, ended_in_week, everyone
 from channels_app.fleet.standing import Group, late_before
 from channels_app.models import Sweep
-from incidents.models import Incident
 
 # Whatever number is asked for
 _FAILING = ("server_unreachable", "server_error", "key_rejected", "wrong_address", "certificate", "address_refused")
-
-_REACH = ("server__reachability__latency_ms", "server__reachability__dark_since")
 
 OF_PILL = {  # which field of a tally a pill counts
     Pill.ALL: "everyone",
@@ -119,13 +118,13 @@ def census(selection: Selection, now: datetime, sweep: Sweep | None = None) -> C
     counters: dict[tuple, Counter] = defaultdict(Counter)
     reach: dict[int, Reach] = {}
     standing = 0
-    for alike in _alike(_facts(selection, now, sweep)):
-        server = (alike["server__name"], alike["server_id"], alike["server__tenant__name"])
+    for alike in _with_their_servers(_alike(_facts(selection, now, sweep))):
+        server = (alike["server"], alike["server_id"], alike["owner"])
         counted = [name for name, holds in _counted_as(alike).items() if holds]
         if alike["fits_filters"] and OF_PILL[selection.situacao] in counted:
             counted.append("matching")
         counters[server].update(dict.fromkeys(counted, alike["n"]))
-        reach[alike["server_id"]] = Reach(*(alike[column] for column in _REACH))
+        reach[alike["server_id"]] = Reach(alike["latency_ms"], alike["dark_since"])
         standing = alike["standing"]
     lines = [
         ServerLine(pk, _("Own: %(clinic)s") % {"clinic": owner} if owner else name, Tally(**counts), reach[pk])
@@ -150,19 +149,30 @@ def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str
 
 def _alike(facts: dict[str, Q]) -> QuerySet:
     """How many numbers of a server are alike in group and facts: some hundred rows for ten thousand numbers."""
-    tests = {name: Case(When(fact, then=True), default=False) if fact else Value(True) for name, fact in facts.items()}
+    tests = {name: ExpressionWrapper(fact, BooleanField()) if fact else Value(True) for name, fact in facts.items()}
     numbers = everyone().order_by().annotate(group=F("group"), **tests)
-    of_server = ("server_id", "server__name", "server__tenant__name", *_REACH)
-    return numbers.values(*of_server, "group", *tests, standing=_STANDING).annotate(n=Count("pk"))
+    return numbers.values("server_id", "group", *tests).annotate(n=Count("pk"))
 
 
-# The same in every row, and reckoned once: a query of its own would be the page's seventh.
-_STANDING = Subquery(
-    Incident.objects.open()
-    .filter(parent=None)
-    .order_by()
-    .values(n=Func(F("pk"), function="count", output_field=IntegerField()))
-)
+def _with_their_servers(alike: QuerySet) -> Iterator[dict]:
+    sql, parameters = alike.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_WITH_THEIR_SERVERS.format(alike=sql), parameters)
+        columns = [column.name for column in cursor.description]
+        yield from (dict(zip(columns, row, strict=True)) for row in cursor)
+
+
+# Joined to what was counted: joining and grouping ten thousand numbers by all of it takes half as long again. How many
+# incidents are open is the same in every row, and reckoned once: a query of its own would be the page's seventh.
+_WITH_THEIR_SERVERS = """
+with alike as materialized ({alike})
+select alike.*, s.name as server, owner.name as owner, r.latency_ms, r.dark_since,
+    (select count(*) from incidents_incident where resolved_at is null and parent_id is null) as standing
+from alike
+join channels_app_server s on s.id = alike.server_id
+left join tenants_tenant owner on owner.id = s.tenant_id
+left join channels_app_reachability r on r.server_id = s.id
+"""
 
 
 def _counted_as(alike: dict) -> dict[str, bool]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cache
 from urllib.parse import urlencode
 
-from django.db.models import CharField, F, Func, Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy
 
 from channels_app.fleet.standing import IN_GROUP, Group
@@ -88,16 +88,13 @@ _DEFAULTS = {"q": ("",), "situacao": ("",), "servidor": (None,), "causa": ("",),
 
 
 def everyone() -> QuerySet[Channel]:
-    """All numbers that are not archived, with their `group` and their phone's `digits` to ask by."""
+    """All numbers that are not archived, with their `group` to ask by."""
     return _everyone().all()
 
 
-@cache  # a page asks three times, and Django takes a millisecond to make an expression of these
+@cache  # a page asks three times, and Django takes a millisecond to make an expression of this
 def _everyone() -> QuerySet[Channel]:
-    return Channel.objects.filter(archived_at=None).alias(
-        group=IN_GROUP,
-        digits=Func(F("phone"), Value(r"\D"), Value(""), Value("g"), function="regexp_replace", output_field=CharField()),
-    )
+    return Channel.objects.filter(archived_at=None).alias(group=IN_GROUP)
 
 
 def selected(selection: Selection, now: datetime) -> QuerySet[Channel]:
@@ -143,7 +140,8 @@ def _search(text: str) -> Q:
         return Q()
     found = Q(tenant__name__icontains=text) | Q(name__icontains=text) | Q(instance_name__icontains=text)
     digits = re.sub(r"\D", "", text)
-    return found | Q(digits__contains=digits) if digits and not re.search(r"[^\W\d]", text) else found
+    # Whatever is written between them. Taking the rest out of ten thousand phones first would cost three times as much.
+    return found | Q(phone__regex=r"\D*".join(digits)) if digits and not re.search(r"[^\W\d]", text) else found
 
 
 def _whole(text: str) -> int | None:

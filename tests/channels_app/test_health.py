@@ -6,6 +6,8 @@ import urllib.request
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -244,6 +246,20 @@ def test_while_the_watch_watches_no_page_says_otherwise(page, tick, channel, adm
 
     assert page(admin, admin.memberships.get()).blind_since is None
     assert page(operator).blind_since is None
+
+
+def test_what_was_overdue_at_the_last_tick_is_so_by_more_now(page, tick, channel, operator):
+    overdue(channel, by=3 * INTERVAL + timedelta(seconds=2))
+    Pulse.objects.update(oldest_overdue_seconds=3 * INTERVAL.total_seconds() - 1)
+
+    assert page(operator).blind_since is not None
+
+
+def test_where_the_last_tick_found_nobody_waiting_no_watch_is_read(page, tick, channel, operator):
+    with CaptureQueriesContext(connection) as asked:
+        assert page(operator).blind_since is None
+
+    assert not [query for query in asked.captured_queries if "channels_app_watch" in query["sql"]]
 
 
 def test_a_clinic_reads_that_support_was_told_because_it_was(page, tick, channel, admin, operator):

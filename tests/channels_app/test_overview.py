@@ -320,7 +320,7 @@ def test_a_number_that_is_not_watched_is_neither_late_nor_waited_for(number, ope
     assert (found.late, found.waiting, found.watched) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("text", ["aurora", "Pinheiros", "90123-4567", "(11) 90123", "pinheiros-1"])
+@pytest.mark.parametrize("text", ["aurora", "Pinheiros", "90123-4567", "(11) 90123", "190123", "pinheiros-1"])
 def test_a_search_finds_client_name_phone_and_instance(desk, number, other_clinic, text):
     wanted = number(name="Unidade Pinheiros", phone="+55 11 90123-4567", instance_name="pinheiros-1")
     number(tenant=other_clinic, name="Agenda", phone="+55 21 90000-0000", instance_name="agenda")
@@ -418,6 +418,12 @@ def test_a_row_tells_of_the_open_incident_and_leads_to_it(desk, number):
 
     assert f'href="{reverse("incident", args=[channel.incidents.get().pk])}"' in page
     assert "within the threshold" not in re.sub(r"<section class=\"counts\".*?</section>", "", page, flags=re.S)
+
+
+def test_a_row_leads_to_its_number(desk, number):
+    channel = number()
+
+    assert f'id="number-{channel.pk}" href="{reverse("channel", args=[channel.pk])}"' in desk.get(PAGE).content.decode()
 
 
 def test_before_an_incident_opens_the_row_says_within_the_threshold(number):
