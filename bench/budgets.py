@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterator
 
-from bench.trial import Figures, Outcome
+from bench.trial import ONSET, Figures, Outcome
 
 PROCESSES = 2
 
@@ -46,7 +46,7 @@ def _of_tls(by_name: dict) -> Iterator[Budget]:
 
 def _of_trouble(by_name: dict) -> Iterator[Budget]:
     for (scenario, _channels), outcome in by_name.items():
-        for phase in ("nothing known", "steady"):
+        for phase in ("nothing known", ONSET, "steady"):
             if scenario == "dark":
                 yield f"B6: 30 % dark, {phase}", 2, " × deadline", _multiple(outcome, phase)
                 others = _median(outcome, phase, lambda f: f.others) / outcome.trial.deadline

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 
 from bench.plan import KEY, Number
@@ -34,29 +34,15 @@ EXPECTED = {
 }
 
 
-def make(numbers: list[Number], urls: dict[int, str]) -> None:
-    """Fill an empty database: clinics of a hundred numbers with an admin each, and an operator."""
+def make(numbers: list[Number], urls: dict[int, str], *, due_in: timedelta = timedelta()) -> None:
+    """Fill an empty database: clinics of a hundred numbers with an admin each, and an operator. All appears at once."""
     refuse_a_full_database()
-    User.objects.create_user("operator@example.com", is_saas_admin=True)
-    clinics = _clinics(1 + len(numbers) // OF_A_CLINIC)
-    servers = {n: Server.objects.create(name=f"Server {n}", base_url=url, api_key=KEY) for n, url in urls.items()}
-    Channel.objects.bulk_create(
-        (
-            Channel(
-                tenant=clinics[n // OF_A_CLINIC],
-                server=servers[number.server],
-                server_owner=0,
-                name=number.name,
-                instance_name=number.name,
-                heartbeat_threshold_minutes=1,
-            )
-            for n, number in enumerate(numbers)
-        ),
-        batch_size=ROWS,
-    )
-    upkeep.keep_up()  # makes the watches
-    # All were connected once, so that every failure is worth an incident.
-    Watch.objects.update(paired_at=clock.database_now() - timedelta(days=7))
+    with transaction.atomic():
+        _make(numbers, urls)
+        upkeep.keep_up()  # makes the watches
+        # All were connected once, so that every failure is worth an incident.
+        now = clock.database_now()
+        Watch.objects.update(paired_at=now - timedelta(days=7), next_look_at=now + due_in)
     with connection.cursor() as cursor:
         cursor.execute("analyze")  # as autovacuum does within a minute
 
@@ -99,7 +85,7 @@ def waits(sweep: Sweep, *, without: list[int] = ()) -> bool:
     return (waiting.exclude(channel__server__in=without) if without else waiting).exists()
 
 
-def servers_at(urls: list[str]) -> list[int]:
+def servers_at(urls: set[str]) -> list[int]:
     return list(Server.objects.filter(base_url__in=urls).values_list("pk", flat=True))
 
 
@@ -112,6 +98,26 @@ def mistakes(numbers: list[Number], *, incidents: int) -> list[str]:
     if (standing := Incident.objects.open().filter(channel__isnull=False).count()) != incidents:
         found.append(f"{standing} open incidents where {incidents} were expected")
     return found + [f"{name}: {ids[:5]}" for name, ids in invariants.violations().items() if ids]
+
+
+def _make(numbers: list[Number], urls: dict[int, str]) -> None:
+    User.objects.create_user("operator@example.com", is_saas_admin=True)
+    clinics = _clinics(1 + len(numbers) // OF_A_CLINIC)
+    servers = {n: Server.objects.create(name=f"Server {n}", base_url=url, api_key=KEY) for n, url in urls.items()}
+    Channel.objects.bulk_create(
+        (
+            Channel(
+                tenant=clinics[n // OF_A_CLINIC],
+                server=servers[number.server],
+                server_owner=0,
+                name=number.name,
+                instance_name=number.name,
+                heartbeat_threshold_minutes=1,
+            )
+            for n, number in enumerate(numbers)
+        ),
+        batch_size=ROWS,
+    )
 
 
 def _clinics(count: int) -> list[Tenant]:

@@ -32,7 +32,8 @@ UNWELL = {  # of a thousand
     "hangs": 3,
 }
 LONGEST_ANSWER = 6.0  # seconds, of those that answer at all
-NEVER_IN_TIME = {"hangs", "dark", "drips"}
+TROUBLE = {"dark", "drips"}  # of a whole server, which may be calm first
+NEVER_IN_TIME = {"hangs"} | TROUBLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import connection
 
 from bench import budgets
-from bench.trial import Figures, Outcome
+from bench.trial import ONSET, PHASES, Figures, Outcome
 
 COSTLY = ("nothing known", "steady")  # the phases whose CPU is shown
+OTHERS = ("nothing known", ONSET)  # the phases of which it is shown how soon all but the dark server's were seen
 
 
 def of(outcomes: list[Outcome], load: tuple[float, ...]) -> str:
@@ -48,12 +49,11 @@ def _preface(outcomes: list[Outcome], load: tuple[float, ...]) -> str:
 def _sweeps(outcomes: list[Outcome]) -> str:
     def row(outcome: Outcome) -> list[str]:
         deadline, is_dark = outcome.trial.deadline, outcome.trial.scenario == "dark"
-        multiples = [_spread((f.wall / deadline for f in each), 3) for each in outcome.sweeps.values()]
         steady = outcome.sweeps["steady"]
         return [
             *_name(outcome),
-            *multiples,
-            *(_spread((f.others / deadline for f in outcome.sweeps[phase]), 3) if is_dark else "-" for phase in COSTLY),
+            *(_spread((f.wall / deadline for f in outcome.sweeps[phase]), 3) for phase in (*PHASES, ONSET)),
+            *(_spread((f.others / deadline for f in outcome.sweeps[phase] if is_dark), 3) for phase in OTHERS),
             _spread((f.wall for f in steady), 2),
             _spread((outcome.trial.channels / f.wall for f in steady), 0),
             _spread((f.failures_begun for f in steady), 2),
@@ -62,7 +62,7 @@ def _sweeps(outcomes: list[Outcome]) -> str:
             f"{outcome.memory:.0f}",
         ]
 
-    head = [*_NAME, "nothing known", "incidents open", "steady", "others seen, nothing known", "others seen, steady"]
+    head = [*_NAME, *PHASES, ONSET, *(f"others seen, {phase}" for phase in OTHERS)]
     head += ["steady, s", "looks a second", "failures begun, s", "servers", "rounds", "workers' MB"]
     title = "The sweep, as a multiple of the deadline; the others are those that stand on no dark server"
     return _table(title, head, map(row, outcomes))
@@ -122,5 +122,7 @@ def _table(title: str, head: list[str], rows: Iterable[list[str]]) -> str:
 
 def _spread(values: Iterable[float], digits: int) -> str:
     values = list(values)
+    if not values:
+        return "-"
     middle, least, most = (f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
     return middle if least == most else f"{middle} ({least} to {most})"

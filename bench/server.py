@@ -1,7 +1,8 @@
 """The bench's Evolution servers, in a process of their own: `python bench/server.py CHANNELS SERVERS [--scenario plain]`.
 
 Prints one line of JSON, each server's address by its number; for each line that it reads, one with what it has done so
-far; and ends when its standard input closes. What is answered is the demonstration's simulator's own, worked out once:
+far; and ends when its standard input closes. Servers that are dark or drip answer as others after the line "calm", until
+the line "trouble". What is answered is the demonstration's simulator's own, worked out once:
 at a hundred thousand numbers it must not be the servers that are measured.
 """
 
@@ -50,6 +51,7 @@ class Home:
     done: Done
     is_dark: bool = False
     drips: bool = False
+    is_calm: bool = False  # neither of these for now
     known: dict[bytes, tuple[bytes, float]] = field(default_factory=dict)
 
     def put(self, number: Number, at: datetime) -> None:
@@ -102,11 +104,12 @@ class Connection(asyncio.Protocol):
             return
         self.received = b""
         self.is_answering = True
-        if self.home.is_dark:
+        in_trouble = not self.home.is_calm
+        if in_trouble and self.home.is_dark:
             return
         target = data[4 : data.index(b" ", 4)]
         answer, after = self.home.answer(target) if self.key in data else self.home.refuse(target)
-        if self.home.drips:
+        if in_trouble and self.home.drips:
             self._drip(answer)
         elif after != NEVER:
             self.loop.call_later(after, self._send, answer)
@@ -135,16 +138,17 @@ class Connection(asyncio.Protocol):
 
 async def serve(numbers: list[Number], tls: ssl.SSLContext | None) -> None:
     done = Done()
-    urls, ports = {}, []
+    urls, ports, homes = {}, [], []
     for home_number, residents in _by_home(numbers).items():
         port = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) if not _is_closed(residents) else _claimed()
         ports.append(port)
         urls[home_number] = f"{'https' if tls else 'http'}://127.0.0.1:{port.getsockname()[1]}"
         if not _is_closed(residents):
-            await _open(_home(home_number, residents, done), port, tls)
+            homes.append(_home(home_number, residents, done))
+            await _open(homes[-1], port, tls)
     gc.freeze()  # what is there stays
     print(json.dumps(urls), flush=True)
-    await _tell(done)
+    await _listen(homes, done)
 
 
 def _by_home(numbers: list[Number]) -> dict[int, list[Number]]:
@@ -179,13 +183,16 @@ async def _open(home: Home, port: socket.socket, tls: ssl.SSLContext | None) -> 
     await loop.create_server(lambda: Connection(home), sock=port, backlog=BACKLOG, ssl=tls)
 
 
-async def _tell(done: Done) -> None:
-    """Answer each line with what was done, until there are no more."""
+async def _listen(homes: list[Home], done: Done) -> None:
+    """Obey each line, and answer it with what was done, until there are no more."""
     ended = asyncio.Event()
 
     def heard() -> None:
         lines = os.read(sys.stdin.fileno(), 65536)
-        for _ in range(lines.count(b"\n")):
+        for word in lines.splitlines():
+            if word in (b"calm", b"trouble"):
+                for home in homes:
+                    home.is_calm = word == b"calm"
             print(json.dumps({"answers": done.answers, "connections": done.connections}), flush=True)
         if not lines:
             ended.set()

@@ -35,7 +35,14 @@ class Servers:
 
     def done(self) -> dict[str, int]:
         """Ask how many answers they gave, on how many connections."""
-        self.process.stdin.write(b"\n")
+        return self._told("done")
+
+    def calm(self, *, is_calm: bool) -> None:
+        """Have those that are dark or drip answer as the others, or no longer."""
+        self._told("calm" if is_calm else "trouble")
+
+    def _told(self, word: str) -> dict[str, int]:
+        self.process.stdin.write(f"{word}\n".encode())
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 

@@ -1,12 +1,14 @@
 """One configuration, measured: a fleet, its servers and its workers, and sweeps that follow each other.
 
-Three to a round, each round on a new fleet: nothing is known; every failure becomes an incident; nothing changes.
+Three to a round, each round on a new fleet: nothing is known; every failure becomes an incident; nothing changes. Where
+servers are dark or drip, one sweep more, on another new fleet: when that begins, all but it being known.
 """
 
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -20,6 +22,7 @@ from channels_app import bell, due
 from channels_app.models import Sweep, Watch
 
 PHASES = ("nothing known", "incidents open", "steady")
+ONSET = "trouble begins"
 PEEK_A_CHANNEL = 1e-5  # seconds between two peeks, a channel: each reads the whole fleet
 
 
@@ -64,8 +67,7 @@ class Figures:
 class Outcome:
     trial: Trial
     homes: int = 0
-    hanging: int = 0
-    sweeps: dict[str, list[Figures]] = field(default_factory=lambda: {phase: [] for phase in PHASES})
+    sweeps: dict[str, list[Figures]] = field(default_factory=lambda: {phase: [] for phase in (*PHASES, ONSET)})
     rivals: list[Rival] = field(default_factory=list)
     memory: float = 0.0  # megabytes of the workers, afterwards
     mistakes: list[str] = field(default_factory=list)
@@ -84,7 +86,6 @@ def run(trial: Trial) -> Outcome:
 def _run(trial: Trial) -> Outcome:
     numbers = plan.of(trial.scenario, trial.channels, trial.servers)
     outcome = Outcome(trial)
-    outcome.hanging = sum(number.behaviour in plan.NEVER_IN_TIME for number in numbers)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tls = _chain(folder) if trial.scenario == "https" else None
@@ -92,12 +93,7 @@ def _run(trial: Trial) -> Outcome:
         with stage.servers(trial.channels, trial.servers, trial.scenario, tls) as servers:
             outcome.homes = len(servers.urls)
             with stage.workers(trial.processes, folder, bundle) as workers:
-                meter = Meter(worker=workers.watch, errands=workers.errands, servers=servers.process.pid, clocks=workers.clocks)
-                _warm_up(trial, numbers, servers, workers)
-                for _round in range(trial.rounds):
-                    _measure_round(outcome, numbers, servers, workers, meter)
-                outcome.memory = meter.watch_megabytes()
-                outcome.mistakes += [f"the worker's log: {line}" for line in workers.errors()[:5]]
+                _Course(outcome, numbers, servers, workers).run()
             for rival in trial.against:
                 time.sleep(trial.rest)
                 limits = {"seconds": trial.deadline, "sample": trial.sample}
@@ -113,59 +109,89 @@ def _chain(folder: Path) -> Path:
     return chain
 
 
-def _warm_up(trial: Trial, numbers: list[Number], servers: Servers, workers: Workers) -> None:
-    """Have each process look once before it is measured: what is loaded at the first look is not a sweep's cost."""
-    answering = [number for number in numbers if number.behaviour not in plan.NEVER_IN_TIME | {"refused"}]
-    fleet.empty()
-    fleet.make(answering[: 2 * settings.WATCH_THREADS * trial.processes], servers.urls)
-    sweep = due.request(by=None)
-    stage.wait_until(lambda: not fleet.waits(sweep), workers.log)
+class _Course:
+    """The sweeps of a trial, one after the other."""
 
+    def __init__(self, outcome: Outcome, numbers: list[Number], servers: Servers, workers: Workers) -> None:
+        self.outcome, self.trial = outcome, outcome.trial
+        self.numbers, self.servers, self.workers = numbers, servers, workers
+        pids = {"worker": workers.watch, "errands": workers.errands, "servers": servers.process.pid}
+        self.meter = Meter(**pids, clocks=workers.clocks)
+        self.dark = {servers.urls[number.server] for number in numbers if number.behaviour == "dark"}
 
-def _measure_round(outcome: Outcome, numbers: list[Number], servers: Servers, workers: Workers, meter: Meter) -> None:
-    """Leave the fleet in the database: the plain loop wants it."""
-    fleet.empty()
-    fleet.make(numbers, servers.urls)
-    failing = sum(number.behaviour != "open" for number in numbers)
-    dark = fleet.servers_at([servers.urls[home] for home in {n.server for n in numbers if n.behaviour == "dark"}])
-    for phase, incidents in zip(PHASES, (0, failing, failing), strict=True):
-        time.sleep(outcome.trial.rest)
-        outcome.sweeps[phase].append(_swept(outcome.trial, servers, workers, meter, dark))
-        outcome.mistakes += [f"{phase}: {found}" for found in fleet.mistakes(numbers, incidents=incidents)]
-        _note(f"{phase}: {outcome.sweeps[phase][-1]}")
+    def run(self) -> None:
+        self._warm_up()
+        for _round in range(self.trial.rounds):
+            if any(number.behaviour in plan.TROUBLE for number in self.numbers):
+                self._measure_onset()
+            self._measure_round()
+        self.outcome.memory = self.meter.watch_megabytes()
+        self.outcome.mistakes += [f"the worker's log: {line}" for line in self.workers.errors()[:5]]
 
+    def _warm_up(self) -> None:
+        """Have each process look once before it is measured: what is loaded at the first look is not a sweep's cost."""
+        answering = [number for number in self.numbers if number.behaviour not in plan.NEVER_IN_TIME | {"refused"}]
+        self._settle(answering[: 2 * settings.WATCH_THREADS * self.trial.processes])
+        sweep = due.request(by=None)
+        stage.wait_until(lambda: not fleet.waits(sweep), self.workers.log)
 
-def _swept(trial: Trial, servers: Servers, workers: Workers, meter: Meter, dark: list[int]) -> Figures:
-    """Ask for a look at everything, as the button does, and wait until all is written; ring meanwhile as beat does."""
-    in_error = list(Watch.objects.filter(connection_status="error").values_list("pk", flat=True))
-    claims, done, before = fleet.looks_so_far(), servers.done(), meter.read()
-    started = rung = time.monotonic()
-    sweep = due.request(by=None)
-    others = 0.0
+    def _measure_round(self) -> None:
+        """Leave the fleet in the database: the plain loop wants it."""
+        self._settle(self.numbers)
+        failing = sum(number.behaviour != "open" for number in self.numbers)
+        for phase, incidents in zip(PHASES, (0, failing, failing), strict=True):
+            self._measure(phase, incidents)
 
-    def is_over() -> bool:
-        nonlocal others, rung
-        now = time.monotonic()
-        if now - rung > settings.HEARTBEAT_TICK_SECONDS:
-            rung = now
-            bell.ring()
-        if dark and not others and not fleet.waits(sweep, without=dark):
-            others = now - started
-        return not fleet.waits(sweep)
+    def _measure_onset(self) -> None:
+        self._settle(self.numbers)
+        self.servers.calm(is_calm=True)
+        self._sweep()
+        self.servers.calm(is_calm=False)
+        self._measure(ONSET, sum(number.behaviour not in plan.TROUBLE | {"open"} for number in self.numbers))
 
-    peek = max(stage.PEEK_SECONDS, PEEK_A_CHANNEL * trial.channels)
-    stage.wait_until(is_over, workers.log, seconds=120 + trial.channels / 200, peek=peek)
-    wall, spent = time.monotonic() - started, meter.read() - before
-    assert not sweep.waiting().exists()  # the product says so too
-    return _figures(
-        spent,
-        trial.channels,
-        wall=wall,
-        others=others,
-        failures_begun=_last_begun(sweep, in_error),
-        claims=(fleet.looks_so_far() - claims) / trial.channels,
-        connections=(servers.done()["connections"] - done["connections"]) / trial.channels,
-    )
+    def _settle(self, numbers: list[Number]) -> None:
+        """Make a new fleet of which nothing is due: the worker's loop may still be awake."""
+        fleet.empty()
+        fleet.make(numbers, self.servers.urls, due_in=timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS))
+
+    def _measure(self, phase: str, incidents: int) -> None:
+        time.sleep(self.trial.rest)
+        self.outcome.sweeps[phase].append(self._sweep())
+        self.outcome.mistakes += [f"{phase}: {found}" for found in fleet.mistakes(self.numbers, incidents=incidents)]
+        _note(f"{phase}: {self.outcome.sweeps[phase][-1]}")
+
+    def _sweep(self) -> Figures:
+        """Ask for a look at everything, as the button does, and wait until all is written; ring meanwhile as beat does."""
+        in_error = list(Watch.objects.filter(connection_status="error").values_list("pk", flat=True))
+        dark = fleet.servers_at(self.dark)
+        claims, done, before = fleet.looks_so_far(), self.servers.done(), self.meter.read()
+        started = rung = time.monotonic()
+        sweep = due.request(by=None)
+        others = 0.0
+
+        def is_over() -> bool:
+            nonlocal others, rung
+            now = time.monotonic()
+            if now - rung > settings.HEARTBEAT_TICK_SECONDS:
+                rung = now
+                bell.ring()
+            if dark and not others and not fleet.waits(sweep, without=dark):
+                others = now - started
+            return not fleet.waits(sweep)
+
+        channels = self.trial.channels
+        peek = max(stage.PEEK_SECONDS, PEEK_A_CHANNEL * channels)
+        stage.wait_until(is_over, self.workers.log, seconds=120 + channels / 200, peek=peek)
+        wall, spent = time.monotonic() - started, self.meter.read() - before
+        return _figures(
+            spent,
+            channels,
+            wall=wall,
+            others=others,
+            failures_begun=_last_begun(sweep, in_error),
+            claims=(fleet.looks_so_far() - claims) / channels,
+            connections=(self.servers.done()["connections"] - done["connections"]) / channels,
+        )
 
 
 def _last_begun(sweep: Sweep, watches: list[int]) -> float:
