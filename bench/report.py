@@ -124,5 +124,5 @@ def _spread(values: Iterable[float], digits: int) -> str:
     values = list(values)
     if not values:
         return "-"
-    middle, least, most = (f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    middle, least, most = (f"{value:z,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
     return middle if least == most else f"{middle} ({least} to {most})"
