@@ -21,6 +21,7 @@ class Cpu:
     judge: float
     write: float
     postgres: float
+    own_backend: float  # of it, what the process that measures asks of it
     servers: float
     machine: float  # everything that runs, ours and others'
 
@@ -35,7 +36,8 @@ class Cpu:
 class Meter:
     def __init__(self, *, worker: int, errands: int, servers: int, clocks: Path | None = None) -> None:
         self.worker, self.errands, self.servers = psutil.Process(worker), psutil.Process(errands), psutil.Process(servers)
-        self.postgres = psutil.Process(_backend()).parent()
+        self.own_backend = psutil.Process(_backend())
+        self.postgres = self.own_backend.parent()
         self.clocks = clocks
 
     def read(self) -> Cpu:
@@ -52,6 +54,7 @@ class Meter:
             judge=own["flush"] - own["statements"],
             write=own["statements"],
             postgres=_of_tree(self.postgres),
+            own_backend=_of(self.own_backend),
             servers=_of_tree(self.servers),
             machine=sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice,
         )
@@ -77,6 +80,7 @@ def _of_main_thread(process: psutil.Process) -> float:
 
 def _backend() -> int:
     with connection.cursor() as cursor:
+        cursor.execute("set max_parallel_workers_per_gather = 0")  # what we ask is all in the one process
         cursor.execute("select pg_backend_pid()")
         pid = cursor.fetchone()[0]
     if not psutil.pid_exists(pid) or psutil.Process(pid).name() != "postgres":

@@ -215,7 +215,7 @@ def _figures(spent: Cpu, channels: int, *, wall: float, **others: float) -> Figu
         loop=each(spent.loops - spent.claim - spent.judge - spent.write),
         celery=each(spent.celery),
         errands=each(spent.errands),
-        postgres=each(spent.postgres),
+        postgres=each(spent.postgres - spent.own_backend),  # to see whether it is over costs more than a look
         servers=each(spent.servers),
         busy=(spent.machine - spent.watch - spent.postgres - spent.servers) / wall,
     )
