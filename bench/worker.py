@@ -40,9 +40,10 @@ def _put_clocks(clock: Clock) -> None:
     """Of a flush, what is in no statement is the judging; what is, the writing. A claim is both, and counted by itself."""
     import psycopg
 
-    from channels_app import due, watch
+    from channels_app import watch
+    from channels_app.turns import Turns
 
-    due.claim = _timed(clock, "claim", due.claim)
+    Turns.claim = _timed(clock, "claim", Turns.claim)
     watch.flush = _timed(clock, "flush", watch.flush)
     for name in ("execute", "executemany", "fetchone", "fetchmany", "fetchall"):
         setattr(psycopg.Cursor, name, _timed(clock, "statements", getattr(psycopg.Cursor, name), within="flush"))

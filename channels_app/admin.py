@@ -1,10 +1,12 @@
 from datetime import timedelta
 
 from django.contrib import admin, messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -15,21 +17,30 @@ from core.durations import spell
 from incidents.admin import CauseFilter
 from incidents.models import Incident
 
+MOST_WORDS = 5  # of a server's, shown
+
 
 @admin.register(Server)
 class ServerAdmin(KeptAdmin):
-    list_display = ["name", "base_url", "owner", "channels_watched", "archived_at"]
+    list_display = ["name", "base_url", "owner", "channels_watched", "unknown_words", "archived_at"]
     list_filter = ["kind", ("archived_at", admin.EmptyFieldListFilter), "tenant"]
     search_fields = ["name", "base_url"]
     list_select_related = ["tenant"]
 
     def get_queryset(self, request):
+        odd = Watch.objects.filter(cause="unknown_state", channel__in=Channel.objects.watched(), channel__server=OuterRef("pk"))
+        words = odd.values("raw_state").annotate(numbers=Count("pk")).order_by("-numbers", "raw_state")
         return (
-            super().get_queryset(request).annotate(watched=Count("channels", filter=Q(channels__in=Channel.objects.watched())))
+            super()
+            .get_queryset(request)
+            .annotate(
+                watched=Count("channels", filter=Q(channels__in=Channel.objects.watched())),
+                odd=ArraySubquery(words.values(json=JSONObject(word="raw_state", numbers="numbers"))),
+            )
         )
 
     def get_readonly_fields(self, request, obj=None):
-        return ["tenant"] if obj else []  # its channels hang on whose it is
+        return ["tenant", "unknown_words"] if obj else []  # its channels hang on whose it is
 
     def save_model(self, request, server: Server, form, change) -> None:
         super().save_model(request, server, form, change)
@@ -46,6 +57,17 @@ class ServerAdmin(KeptAdmin):
     @admin.display(description=_("numbers watched"), ordering="watched")
     def channels_watched(self, server: Server) -> int:
         return server.watched
+
+    @admin.display(description=_("answers that Vigia does not know"))
+    def unknown_words(self, server: Server) -> str:
+        """What its numbers answer instead of a known state, each with how many do, and a link to them."""
+        if not server.odd:
+            return "-"
+        them = reverse("admin:channels_app_channel_changelist")
+        query = f"server__id__exact={server.pk}&watch__cause=unknown_state&is_active__exact=1"
+        shown = [(odd["word"], odd["numbers"]) for odd in server.odd[:MOST_WORDS]]
+        words = format_html_join(", ", "<code>{}</code> ({})", shown)
+        return format_html('<a href="{}?{}">{}{}</a>', them, query, words, " …" if len(server.odd) > MOST_WORDS else "")
 
 
 class WatchInline(ReadOnlyInline):
@@ -168,7 +190,7 @@ class SweepAdmin(ReadOnlyAdmin):
 
 @admin.register(Pulse)
 class PulseAdmin(ReadOnlyAdmin):
-    list_display = ["last_tick_at", "oldest_overdue", "channels_watched"]
+    list_display = ["last_tick_at", "oldest_overdue", "errand_asked_at", "channels_watched"]
 
     @admin.display(description=_("oldest overdue look"))
     def oldest_overdue(self, pulse: Pulse) -> str:

@@ -16,6 +16,8 @@ RING = "channels_app.tasks.ring"
 ERRANDS = "errands"  # what may take its time, in one process
 LIST = "channels_app.tasks.list_server"
 WITNESS = "channels_app.tasks.ask_witness"
+PRUNE = "channels_app.tasks.prune"
+SIGN = "channels_app.tasks.give_sign"
 
 
 def ring() -> None:
@@ -36,6 +38,23 @@ def ask_for_lists(server_ids: Iterable[int]) -> None:
 def ask_the_witness() -> None:
     """Have the independent witness asked whether our own network is there. Never raises either."""
     _send(WITNESS)
+
+
+def go_on_pruning() -> None:
+    """Have more of what is old deleted, after the errands that wait. Never raises either."""
+    _send(PRUNE)
+
+
+def ask_for_a_sign() -> None:
+    """Have an errand run that does nothing, unless others wait: the first of them is a sign, too. Never raises either."""
+    try:
+        with current_app.connection_for_write() as connection:
+            others_wait = connection.default_channel.queue_declare(ERRANDS).message_count
+    except OperationalError as error:
+        log.warning("the broker is away; nobody is asked for a sign", error=type(error).__name__)
+    else:
+        if not others_wait:
+            _send(SIGN)
 
 
 def _send(errand: str, *arguments: int) -> bool:

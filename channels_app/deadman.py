@@ -1,10 +1,10 @@
 """A worker or a beat that has gone deaf ends itself, so that its supervisor starts it anew.
 
-A worker gives a sign of life with each tick's work, whichever of its processes does it; beat with each ring that went out.
+A worker of the watch gives a sign of life with each tick's work, whichever of its processes does it; one of errands with each
+errand that comes back; beat with each ring that went out.
 A thread of the main process waits for signs. Two intervals without one, and the end comes before the third is over.
 """
 
-import mmap
 import os
 import signal
 import threading
@@ -18,6 +18,7 @@ from django.db import Error, connection
 
 from channels_app import health
 from channels_app.health import Dead
+from core.clock import shared_second
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ SILENT_INTERVALS = 2
 PEEKS = 8  # an interval
 LEAVE_SECONDS = 10.0  # that a worker has for what it still runs; then it is killed
 
-_sign = memoryview(mmap.mmap(-1, 8)).cast("d")  # shared with the processes that a worker forks
+_sign, _errand_sign, _errand_ends_by = shared_second(), shared_second(), shared_second()  # monotonic
 
 
 def give_sign() -> None:
@@ -38,14 +39,34 @@ def last_sign() -> float:
     return _sign[0]
 
 
+def errand_begins(longest_seconds: float) -> None:
+    """Say that an errand is being run, which may take as long as this."""
+    _errand_ends_by[0] = time.monotonic() + longest_seconds
+
+
+def errand_is_back() -> None:
+    """Say that an errand got through, and came back."""
+    _errand_sign[0], _errand_ends_by[0] = time.monotonic(), 0.0
+
+
+def last_errand() -> float:
+    """Return the monotonic second in which the last errand came back; 0 before the first."""
+    return _errand_sign[0]
+
+
 def watch_worker() -> None:
     """Let this worker end itself when rings wait, looks are due, and none of its processes hears."""
-    _stand_by("worker", rings_are_missed, _end_worker)
+    _stand_by("worker", last_sign, rings_are_missed, _end_worker)
+
+
+def watch_errands() -> None:
+    """Let this worker end itself when errands are asked for, none comes back, and none that it runs may still take its time."""
+    _stand_by("errands", last_errand, errands_are_missed, _end_worker)
 
 
 def watch_beat() -> None:
     """Let beat end itself when no ring of its has gone out."""
-    _stand_by("beat", lambda: True, lambda: os._exit(os.EX_SOFTWARE))
+    _stand_by("beat", last_sign, lambda: True, lambda: os._exit(os.EX_SOFTWARE))
 
 
 class Silence:
@@ -77,16 +98,32 @@ def rings_are_missed() -> bool:
         connection.close()  # this thread's own: it asks once in a long while, if ever
 
 
-def _stand_by(process: str, is_deaf: Callable[[], bool], end: Callable[[], None]) -> None:
-    arguments = (process, is_deaf, end)
+def errands_are_missed() -> bool:
+    """Say whether the watch asks for errands and none comes back, from here or from another worker.
+
+    Where nobody ticks nobody asks; where the database is away, nobody can tell.
+    """
+    if time.monotonic() < _errand_ends_by[0]:
+        return False
+    try:
+        known = health.read()
+        return known.is_tick_fresh and known.errand_seconds > SILENT_INTERVALS * settings.HEARTBEAT_INTERVAL_SECONDS
+    except Error:
+        return False
+    finally:
+        connection.close()
+
+
+def _stand_by(process: str, sign: Callable[[], float], is_deaf: Callable[[], bool], end: Callable[[], None]) -> None:
+    arguments = (process, sign, is_deaf, end)
     threading.Thread(target=_wait_for_silence, args=arguments, name="dead-man switch", daemon=True).start()
 
 
-def _wait_for_silence(process: str, is_deaf: Callable[[], bool], end: Callable[[], None]) -> None:
+def _wait_for_silence(process: str, sign: Callable[[], float], is_deaf: Callable[[], bool], end: Callable[[], None]) -> None:
     silence = Silence()
     while True:
         time.sleep(settings.HEARTBEAT_INTERVAL_SECONDS / PEEKS)
-        if silence.is_too_long(last_sign()) and is_deaf():
+        if silence.is_too_long(sign()) and is_deaf():
             log.error("deaf: it ends itself, to be started again", process=process)
             end()
             return

@@ -69,13 +69,30 @@ class Order:
         return replace(self.target, ask_reason=is_past_threshold(self.state, at, self.policy))
 
 
-def claim(limit: int, *, full_servers: Iterable[int] = ()) -> list[Order]:
-    """Claim up to `limit` channels that are due; one statement, committed at once.
+def claim(limit: int) -> list[Order]:
+    """Claim up to `limit` channels that are due, in the order of `rank`."""
+    return claim_of(rank(limit), limit)
+
+
+def rank(limit: int, *, full_servers: Iterable[int] = ()) -> list[int]:
+    """Return up to `limit` channels that are due, in the order in which they are to be claimed. Reads every watch.
 
     Last time's failures come first, but take no more than half of it while others are due. Left out are the servers that
     can take no more looks now, and channels that are looked at alone.
     """
-    return _claimed(_CLAIM, limit, full_servers)
+    with connection.cursor() as cursor:
+        cursor.execute(_RANK, {"limit": limit, "far": FAR_AHEAD, "full": list(full_servers)})
+        return [channel_id for (channel_id,) in cursor.fetchall()]
+
+
+def claim_of(ranked: list[int], limit: int, *, full_servers: Iterable[int] = ()) -> list[Order]:
+    """Claim the first `limit` of these that are still due, in this order; one statement, committed at once.
+
+    Passed over are those that others have claimed or are claiming at this moment.
+    """
+    orders = _claimed(_CLAIM, limit, full_servers, ranked)
+    place = {channel_id: n for n, channel_id in enumerate(ranked)}
+    return sorted(orders, key=lambda order: place[order.channel_id])
 
 
 def claim_alone() -> Order | None:
@@ -87,9 +104,10 @@ def claim_alone() -> Order | None:
     return orders[0] if orders else None
 
 
-def _claimed(statement: str, limit: int, full_servers: Iterable[int] = ()) -> list[Order]:
+def _claimed(statement: str, limit: int, full_servers: Iterable[int] = (), ranked: list[int] | None = None) -> list[Order]:
+    given = {"limit": limit, "lease": lease(), "far": FAR_AHEAD, "full": list(full_servers), "ranked": ranked}
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"limit": limit, "lease": lease(), "far": FAR_AHEAD, "full": list(full_servers)})
+        cursor.execute(statement, given)
         rows = cursor.fetchall()
     return [_order(*row, clock.anchor(row[-1])) for row in rows]
 
@@ -176,7 +194,7 @@ def in_phase(channel_id: int, at: datetime, interval: timedelta) -> datetime:
 
 
 def release(claims: Iterable[tuple[int, int]]) -> None:
-    """Give (channel, look number) pairs back without a result: they are due again at once, and it is no strike."""
+    """Give claims, as (channel, look number), back without a result: they are due again at once, and it is no strike."""
     claims = list(claims)
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, [[channel for channel, _ in claims], [look_no for _, look_no in claims]])
@@ -298,21 +316,28 @@ returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
 """  # noqa: S608 (our own constants)
 
 # Failures and others are counted apart and taken in turns, so that neither crowds the other out. The scatter by hash
-# interleaves the servers where many channels are due at the same moment. Ranked are some more than are wanted: those
-# that others claim at this moment are skipped. What was ranked is asked again under the lock: it may be claimed by now.
+# interleaves the servers where many channels are due at the same moment.
+_RANK = f"""
+select channel_id from (
+    select w.channel_id, w.connection_status = 'error' as failed, row_number() over (
+        partition by w.connection_status = 'error' order by w.next_look_at, hashint8(w.channel_id)) as place
+    {_FROM_WATCHED} and {_DUE} and {_NOT_FULL} and not {_ALONE}
+) candidate
+where place <= %(limit)s
+order by place, failed desc
+limit %(limit)s
+"""  # noqa: S608
+
+# What was ranked is asked again, under the lock: it may be claimed by now, or switched off.
 _CLAIM = f"""
-with ranked as materialized (
-    select * from (
-        select w.channel_id, w.connection_status = 'error' as failed, row_number() over (
-            partition by w.connection_status = 'error' order by w.next_look_at, hashint8(w.channel_id)) as place
-        {_FROM_WATCHED} and {_DUE} and {_NOT_FULL} and not {_ALONE}
-    ) candidate
-    where place <= 2 * %(limit)s + 512
-), due as materialized (
+with due as materialized (
     select w.channel_id
-    from ranked join channels_app_watch w using (channel_id)
-    where {_DUE}
-    order by ranked.place, ranked.failed desc
+    from unnest(%(ranked)s::bigint[]) with ordinality ranked (channel_id, place)
+    join channels_app_watch w using (channel_id)
+    join channels_app_channel c on c.id = w.channel_id
+    join tenants_tenant t on t.id = c.tenant_id
+    where {WATCHED} and {_NOT_MOVED} and {_DUE} and {_NOT_FULL}
+    order by ranked.place
     limit %(limit)s
     for no key update of w skip locked
 )
@@ -355,5 +380,5 @@ _RELEASE = """
 update channels_app_watch w
 set lease_until = null, look_started_at = null, next_look_at = least(w.next_look_at, statement_timestamp())
 from unnest(%s::bigint[], %s::bigint[]) as v (channel_id, look_no)
-where w.channel_id = v.channel_id and w.look_no = v.look_no
+where w.channel_id = v.channel_id and w.look_no = v.look_no and w.lease_until is not null
 """

@@ -2,6 +2,7 @@
 
 The rows are locked in the order of their ids, then judged by what they hold *now*: a reading whose look, server,
 instance or key is no longer the row's is dropped, because a look that came later won, or a person changed the channel.
+A flush may be repeated where nobody knows whether it was committed: what it had written is dropped.
 """
 
 import json
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import structlog
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from channels_app import due, verdicts
 from channels_app.due import WATCHED, Order
@@ -50,7 +51,7 @@ def flush(looks: Iterable[Look]) -> Counter:
     try:
         return _flush(looks)
     except Exception as error:
-        if connection.in_atomic_block or not connection.is_usable():
+        if connection.in_atomic_block or _is_away(error):
             raise
         if len(looks) > 1:
             middle = len(looks) // 2
@@ -58,6 +59,13 @@ def flush(looks: Iterable[Look]) -> Counter:
         log.error("a look cannot be written", channel=looks[0].order.channel_id, error=type(error).__name__, exc_info=error)
         due.postpone(looks[0].order.channel_id, looks[0].order.look_no)
         return Counter(failed=1)
+
+
+def _is_away(error: Exception) -> bool:
+    """Did the database end this session, rather than refuse a row?"""
+    code = getattr(error.__cause__, "sqlstate", None)
+    ended = code is None or code[:2] == "08" or code[:3] == "57P"  # of the connection; of an administrator, or in a crash
+    return isinstance(error, InterfaceError | OperationalError) and ended
 
 
 def _flush(looks: list[Look]) -> Counter:
@@ -98,6 +106,7 @@ class _Row:
     alerts_enabled: bool
     threshold_minutes: int
     is_watched: bool
+    is_claimed: bool
     look_no: int
     status: str
     cause: str
@@ -128,7 +137,8 @@ class _Row:
         target = order.target
         key = target.key.token if target.key else ""
         now = (self.look_no, self.server_id, self.base_url, self.instance_name, self.key)
-        return self.is_watched and now == (order.look_no, order.server_id, target.base_url, target.instance_name, key)
+        then = (order.look_no, order.server_id, target.base_url, target.instance_name, key)
+        return self.is_watched and self.is_claimed and now == then
 
     def seen(self, reading: Reading) -> Seen:
         """The reading with what settles it."""
@@ -296,9 +306,13 @@ def _lock(looks: list[Look]) -> dict[int, _Row]:
 
 
 def _write_watches(judged: list[_Judged]) -> None:
-    if judged:
-        with connection.cursor() as cursor:
-            cursor.execute(_WRITE, [list(column) for column in zip(*(item.columns() for item in judged), strict=True)])
+    if not judged:
+        return
+    columns = zip(_COLUMNS.values(), zip(*(item.columns() for item in judged), strict=True), strict=True)
+    # Without blanks an instant needs no quotes: psycopg would look for what to escape in each of some eight a look.
+    values = [[at and at.isoformat() for at in column] if kind == "timestamptz" else [*column] for kind, column in columns]
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, values)
 
 
 def _write_periods(judged: list[_Judged]) -> None:
@@ -368,6 +382,7 @@ _READ = {
     "alerts_enabled": "c.alerts_enabled",
     "threshold_minutes": "c.heartbeat_threshold_minutes",
     "is_watched": WATCHED,
+    "is_claimed": "w.lease_until is not null",  # else this very look is written: the commit went through, its word did not
     "look_no": "w.look_no",
     "status": "w.connection_status",
     "cause": "w.cause",

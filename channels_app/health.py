@@ -53,6 +53,7 @@ class Health:
     at: datetime  # the database's clock
     overdue_seconds: float  # of the oldest look that is due; 0 where none is
     tick_seconds: float | None  # since the last tick; None before the first
+    errand_seconds: float  # since an errand was asked for and none has come back; 0 while they do
     is_tick_off: bool
 
     @property
@@ -86,11 +87,12 @@ def read(*, tenant_id: int | None = None) -> Health:
     """
     with scope.use(scope.SERVICE), connection.cursor() as cursor:
         cursor.execute(_READ, {"ring": bell.RING, "tenant": tenant_id})
-        at, tick_seconds, overdue_seconds, is_tick_off = cursor.fetchone()
+        at, tick_seconds, errand_seconds, overdue_seconds, is_tick_off = cursor.fetchone()
     return Health(
         at=at,
         overdue_seconds=float(overdue_seconds),
         tick_seconds=None if tick_seconds is None else float(tick_seconds),
+        errand_seconds=float(errand_seconds),
         is_tick_off=is_tick_off,
     )
 
@@ -168,6 +170,7 @@ def _rings_waiting() -> int | None:
 _READ = f"""
 select statement_timestamp(),
     extract(epoch from statement_timestamp() - (select last_tick_at from channels_app_pulse)),
+    greatest(0, coalesce(extract(epoch from statement_timestamp() - (select errand_asked_at from channels_app_pulse)), 0)),
     greatest(0, coalesce(extract(epoch from statement_timestamp() - min(
         case when w.seen_server is null and w.last_health_check is not null
             then greatest(w.next_look_at, (select last_tick_at from channels_app_pulse))

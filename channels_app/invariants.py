@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
+from channels_app import reachability
+from notifications.pruning import READ_ARE_KEPT
 from tenants import scope
 
-NOTIFICATIONS_ARE_KEPT = timedelta(days=90)
+TICK_MAY_TAKE = timedelta(seconds=30)  # for what ticks keep in order: the flush before one, and the tick itself
 
 
 def violations() -> dict[str, list[int]]:
@@ -17,11 +19,23 @@ def violations() -> dict[str, list[int]]:
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
         scope.enter(scope.SERVICE)  # a process that declared nothing would see no row, and find all in order
-        found = {}
-        for name, query in INVARIANTS.items():
-            cursor.execute(query, {"kept": NOTIFICATIONS_ARE_KEPT} if "%(kept)s" in query else None)
-            found[name] = [row[0] for row in cursor.fetchall()]
-        return found
+        return ask(cursor)
+
+
+def ask(cursor) -> dict[str, list[int]]:
+    """Ask each invariant inside the caller's transaction."""
+    limits = reachability.limits()
+    given = {
+        "kept": READ_ARE_KEPT,
+        "grace": limits.grace,
+        "patience": reachability.PATIENCE * limits.minute,
+        "tick": TICK_MAY_TAKE,
+    }
+    found = {}
+    for name, query in INVARIANTS.items():
+        cursor.execute(query, given)
+        found[name] = [row[0] for row in cursor.fetchall()]
+    return found
 
 
 INVARIANTS = {
@@ -63,6 +77,39 @@ INVARIANTS = {
         select i.id from incidents_incident i left join incidents_incident f on f.id = i.follows_id
         where i.follows_id is not null
             and (f.channel_id is distinct from i.channel_id or f.resolved_at is null or f.resolved_at > i.started_at)
+    """,
+    "no server's incident stays open when the server is back and its numbers have been looked at twice": """
+        select i.id from incidents_incident i
+        join channels_app_reachability r on r.server_id = i.server_id
+        cross join channels_app_pulse p
+        cross join lateral (select coalesce(r.back_at, i.opened_at) as at) back
+        cross join lateral (
+            select max(coalesce(n.resolved_at, w.last_verdict_at)) as at,
+                coalesce(bool_and(n.resolved_at is not null or w.last_verdict_at >= back.at + %(grace)s), true) as has_come
+            from incidents_incident n left join channels_app_watch w on w.channel_id = n.channel_id
+            where n.parent_id = i.id) last_look
+        where i.resolved_at is null and r.dark_since is null and p.last_tick_at - %(tick)s > least(
+            back.at + %(patience)s, case when last_look.has_come then greatest(back.at + %(grace)s, last_look.at) end)
+    """,
+    "an incident that belongs to a server's belongs to its own server's": """
+        select i.id from incidents_incident i join incidents_incident s on s.id = i.parent_id
+        left join channels_app_watch w on w.channel_id = i.channel_id
+        where s.server_id is null or s.tenant_id <> i.tenant_id
+            or (i.resolved_at is null and w.seen_server is distinct from s.server_id)
+    """,
+    "no open incident belongs to a server's that is over": """
+        select i.id from incidents_incident i join incidents_incident s on s.id = i.parent_id
+        where i.resolved_at is null and s.resolution = 'recovered'
+    """,
+    "of a number that is down with its server nobody is told on its own": """
+        select e.id from incidents_incidentevent e join incidents_incident i on i.id = e.incident_id
+        where i.parent_id is not null and e.kind = 'told' and e.event not in ('server_down', 'server_back')
+    """,
+    "of a server's incident nobody is told the same twice": """
+        select max(e.id) from incidents_incidentevent e join incidents_incident i on i.id = e.incident_id
+        cross join lateral unnest(e.told) as told (user_id)
+        where e.kind = 'told' and (i.server_id is not null or e.event in ('server_down', 'server_back'))
+        group by coalesce(i.parent_id, i.id), e.tenant_id, e.event, told.user_id having count(*) > 1
     """,
     "at most one open period per channel": """
         select max(id) from channels_app_connectionperiod where ended_at is null group by channel_id having count(*) > 1

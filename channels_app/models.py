@@ -369,6 +369,7 @@ class Pulse(models.Model):
     outage_started_at = models.DateTimeField(null=True)
     outage_ended_at = models.DateTimeField(null=True)
     ping_at = models.DateTimeField(null=True)  # when the last ping was due
+    errand_asked_at = models.DateTimeField(_("errands waited for since"), null=True)  # None while they come back
     # The last seven days of all numbers together; empty before they were first measured
     week_measured_at = models.DateTimeField(null=True)  # when measuring began: whoever writes it measures
     week_numbers = models.IntegerField(null=True)

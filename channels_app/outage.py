@@ -1,6 +1,7 @@
 """An outage of Vigia itself: the tick that comes back has written down how long nobody looked; here the operators hear it.
 
-Once, and only when it is known what it cost. It is no incident: nothing bad was seen of any number meanwhile.
+Once, and only when it is known what it cost. It is no incident: nothing bad was seen of any number meanwhile. Where a worker
+knows by its own time that it has just ticked, the gap is a clock that jumped ahead, and no outage.
 """
 
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from channels_app.due import WATCHED
+from core import clock
 from incidents.notices import moment
 from notifications import announce
 from notifications.announce import Audience, Notice, Text
@@ -26,8 +28,26 @@ INTERVALS_AWAY = 3  # without a tick: then nobody looked
 INTERVALS_WAITED = 2  # for numbers that nobody has looked at since
 
 
+_ticked = clock.shared_second()  # since boot, when a process of this worker wrote its last pulse
+
+
 def intervals(count: int) -> timedelta:
     return count * timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS)
+
+
+def remember_tick() -> None:
+    """Remember that a pulse has been written."""
+    _ticked[0] = clock.seconds_since_boot()
+
+
+def has_just_ticked() -> bool:
+    """Has this worker written a pulse within the time that makes an outage?"""
+    return _ticked[0] > 0 and clock.seconds_since_boot() - _ticked[0] < intervals(INTERVALS_AWAY).total_seconds()
+
+
+def forget_tick() -> None:
+    """In tests, whose process goes on."""
+    _ticked[0] = 0
 
 
 def tell_operators() -> None:

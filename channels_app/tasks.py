@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
-from channels_app import bell, listing, watch, witness
+from channels_app import bell, errands, listing, pruning, watch, witness
+
+AN_ERRAND = {"queue": bell.ERRANDS, "soft_time_limit": errands.SOFT_SECONDS, "time_limit": errands.HARD_SECONDS}
 
 
 # No `expires`: it would compare the clocks of two machines. Newer senders may pass arguments that we do not know.
@@ -11,11 +13,26 @@ def ring(**_newer_arguments: object) -> None:
     watch.look_at_what_is_due()
 
 
-@shared_task(name=bell.LIST, queue=bell.ERRANDS, soft_time_limit=60, time_limit=75)
+@shared_task(name=bell.LIST, **AN_ERRAND)
+@errands.under_way()
 def list_server(server_id: int, **_newer_arguments: object) -> None:
     listing.refresh(server_id)
 
 
-@shared_task(name=bell.WITNESS, queue=bell.ERRANDS, soft_time_limit=60, time_limit=75)
+@shared_task(name=bell.WITNESS, **AN_ERRAND)
+@errands.under_way()
 def ask_witness(**_newer_arguments: object) -> None:
     witness.refresh()
+
+
+@shared_task(name=bell.PRUNE, **AN_ERRAND)
+@errands.under_way()
+def prune(**_newer_arguments: object) -> None:
+    if pruning.prune(seconds=pruning.SECONDS_AT_ONCE).is_time_up:
+        bell.go_on_pruning()
+
+
+@shared_task(name=bell.SIGN, **AN_ERRAND)
+@errands.under_way()
+def give_sign(**_newer_arguments: object) -> None:
+    """Do nothing: that it comes back is all."""

@@ -7,7 +7,7 @@ Each statement is idempotent and repairs whatever came before, whoever did it: n
 import structlog
 from django.db import connection, transaction
 
-from channels_app import deadman, outage, ping, reachability
+from channels_app import deadman, errands, outage, ping, reachability
 from channels_app.due import WATCHED
 from channels_app.fleet import week
 from incidents import ledger
@@ -20,6 +20,7 @@ def keep_up() -> None:
     deadman.give_sign()
     _adopt_new_channels()
     _forget_unwatched()
+    errands.keep_up()
     _beat_the_pulse()
     reachability.keep_up()
     outage.tell_operators()
@@ -51,7 +52,9 @@ def _forget_unwatched() -> None:
 
 def _beat_the_pulse() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_PULSE, {"away": outage.intervals(outage.INTERVALS_AWAY)})
+        away = outage.intervals(outage.INTERVALS_AWAY)
+        cursor.execute(_PULSE, {"away": away, "has_just_ticked": outage.has_just_ticked()})
+    outage.remember_tick()
 
 
 _ADOPT = """
@@ -105,9 +108,9 @@ from (
 where channel.channel_id = w.channel_id and w.channel_id = any(%s)
 """
 
-# The first tick ever comes back from nowhere; while nothing was watched nobody was missed. Away again before the first
-# outage was told: the two are one.
-_IS_BACK = "p.channels_watched > 0 and excluded.last_tick_at - p.last_tick_at > %(away)s"
+# The first tick ever comes back from nowhere; while nothing was watched nobody was missed; whoever has just ticked was not
+# away. Away again before the first outage was told: the two are one.
+_IS_BACK = "p.channels_watched > 0 and not %(has_just_ticked)s and excluded.last_tick_at - p.last_tick_at > %(away)s"
 _PULSE = f"""
 insert into channels_app_pulse as p (id, last_tick_at, oldest_overdue_seconds, channels_watched)
 select 1, statement_timestamp(),

@@ -6,7 +6,7 @@ a server; `settle` turns a reading into the verdict that `lifecycle` judges. Len
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from incidents.causes import UNSEEN_OWN_NETWORK, UNSEEN_SERVER_BACK
@@ -104,10 +104,10 @@ def is_success(seen: Reading) -> bool:
 
 def observe(server: ServerState, looks: Iterable[tuple[Reading, History]]) -> ServerState:
     """Add looks to what is known of their server, in the order in which they began. Whether it is dark: `darken`."""
-    for seen, history in sorted(looks, key=lambda look: look[0].at):
-        if seen.inferred:
-            continue
-        server = _not_ahead_of(seen.at, server)
+    really = sorted((look for look in looks if not look[0].inferred), key=lambda look: look[0].at)
+    if really:
+        server = _not_ahead_of(really[0][0].at, server)
+    for seen, history in really:
         if is_success(seen):
             server = _answered(server, seen, history)
         elif is_failure(seen, history) and (server.last_success_at is None or seen.at > server.last_success_at):
@@ -139,7 +139,8 @@ def darken_by_storm(server: ServerState) -> ServerState:
 
 def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
     """Take back what lies too far ahead of a look: the clock was set back, and it would outweigh all looks until then."""
-    times = {name: value for name, value in asdict(server).items() if isinstance(value, datetime)}
+    values = ((field.name, getattr(server, field.name)) for field in fields(server))
+    times = {name: value for name, value in values if isinstance(value, datetime)}
     ahead = {name: at for name, value in times.items() if value - at > CLOCKS_MAY_DIFFER}
     if "last_success_at" in ahead:
         ahead["last_success_at"] = None

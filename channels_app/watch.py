@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 
 from channels_app import bell, due, leaving, upkeep, verdicts
 from channels_app.due import Order
@@ -21,6 +22,7 @@ from channels_app.flush import Look, flush
 from channels_app.gateways import evolution
 from channels_app.reasons import Reasons
 from channels_app.shares import HELD_SECONDS, Shares
+from channels_app.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,8 @@ FLUSH_AT = 500  # results
 MOST_PROBES = 2  # looks in flight at a server that is dark: what says that it is back
 IDLE_PEEK = 1.0  # seconds: how often a loop with nothing to do looks for requests
 ALONE_FOR = 10.0  # seconds of looks at one channel at a time; then it is the others' turn
+AWAY_FOR = 10.0  # seconds that a loop waits for a database that went away: less than any lease is good for
+AWAY_PEEK = 0.5
 LEAVE_WITHIN = 1.0  # seconds: what is still under way then when we are asked to leave is handed back
 
 
@@ -61,6 +65,7 @@ def look(order: Order, reasons: Reasons | None = None) -> Look:
 class _Loop:
     def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
         self.pool, self.threads = pool, threads
+        self.turns = Turns()
         self.shares = Shares()
         self.reasons = Reasons(settings.HEARTBEAT_TICK_SECONDS)
         self.results: SimpleQueue[tuple[Order, Future[Look]]] = SimpleQueue()
@@ -71,14 +76,37 @@ class _Loop:
         self.is_over_at = now + LONGEST_TASK
         self.tick_at = self.claim_at = self.claimed_at = self.flush_at = now
         self.leaves_at = float("inf")
+        self.away_since: float | None = None
         self.more_is_due = self.has_rung = self.has_ticked = False
 
     def run(self) -> None:
-        while self._goes_on():
-            self._collect()
-            self._run_errands()
-            self._flush()
+        while self._turn():
+            pass
         self._look_at_those_alone()
+
+    def _turn(self) -> bool:
+        """Do what it is time for; say whether there is more to do. A database that restarts costs nothing that was seen."""
+        try:
+            goes_on = self._goes_on()
+            if goes_on:
+                self._collect()
+                self._run_errands()
+                self._flush()
+        except (OperationalError, InterfaceError) as error:
+            self._wait_for_the_database(error)
+            return True
+        self.away_since = None
+        return goes_on
+
+    def _wait_for_the_database(self, error: Exception) -> None:
+        """Try again in a moment; beyond some, give up: what was claimed is somebody else's by then."""
+        now = time.monotonic()
+        self.away_since = self.away_since or now
+        if now - self.away_since > AWAY_FOR:
+            raise error
+        log.warning("the database is away; what was seen is kept", error=type(error).__name__, looks=len(self.waiting))
+        connection.close()
+        time.sleep(AWAY_PEEK)
 
     def _goes_on(self) -> bool:
         """Do what it is time for; say whether this loop has anything left to do or to wait for."""
@@ -110,11 +138,11 @@ class _Loop:
         pays_early = self.more_is_due and free >= min(ENOUGH_FREE, self.threads)
         if not free or (now < self.claim_at and not pays_early):
             return True
-        orders = due.claim(min(free, FLUSH_AT), full_servers=self.shares.full())
+        orders = self.turns.claim(min(free, FLUSH_AT), full_servers=self.shares.full())
         self.claimed_at = time.monotonic()
         self.shares.wait(self._infer(orders), self.claimed_at)
         self.claim_at = self.claimed_at + CLAIM_EVERY
-        self.more_is_due = len(orders) == min(free, FLUSH_AT)
+        self.more_is_due = self.turns.goes_on
         if not self.more_is_due:
             return self._wait_for_the_next()
         if not self.has_rung:  # more is due than we have threads for: let an idle process join
@@ -138,7 +166,8 @@ class _Loop:
         """Plan the next claim for when something falls due; say whether that is before beat's next ring."""
         seconds = due.seconds_until_next(full_servers=self.shares.full())
         seconds = IDLE_PEEK + settings.HEARTBEAT_TICK_SECONDS if seconds is None else seconds
-        self.claim_at = time.monotonic() + min(IDLE_PEEK, max(CLAIM_EVERY, seconds))
+        now = time.monotonic()
+        self.claim_at = max(now + min(IDLE_PEEK, max(CLAIM_EVERY, seconds)), self.turns.ranked_until)
         return seconds <= settings.HEARTBEAT_TICK_SECONDS
 
     def _start(self) -> None:
@@ -210,9 +239,10 @@ class _Loop:
     def _flush(self) -> None:
         is_time = len(self.waiting) >= FLUSH_AT or time.monotonic() >= self.flush_at or not self.in_flight
         if self.waiting and is_time:
-            looks, self.waiting = self.waiting, []
             started = time.monotonic()
-            _log_flush(flush(looks), len(looks), time.monotonic() - started)
+            counts = flush(self.waiting)
+            _log_flush(counts, len(self.waiting), time.monotonic() - started)
+            self.waiting = []
 
     def _look_at_those_alone(self) -> None:
         """Look at one after the other, each written before the next: whichever kills us takes no other with it."""

@@ -1,5 +1,6 @@
 """The Celery application. Workers and beat act as the service; the web process imports this file too and does not."""
 
+import gc
 import os
 import resource
 from typing import Any
@@ -33,6 +34,13 @@ def _raise_our_limits(**_facts: object) -> None:
     os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:2")
 
 
+@signals.worker_before_create_process.connect
+def _share_what_is_loaded(**_facts: object) -> None:
+    """Keep the collector of a child off what it shares with us: by visiting it, it makes a copy of each page."""
+    gc.collect()
+    gc.freeze()
+
+
 @signals.worker_shutting_down.connect  # in the main process; the loops run in its children
 def _let_the_loops_end(**_facts: object) -> None:
     leaving.ask()
@@ -43,8 +51,11 @@ def _let_the_loops_end(**_facts: object) -> None:
 def _end_a_deaf_worker(instance: Any, **_facts: object) -> None:
     from channels_app import deadman
 
-    if bell.QUEUE in instance.app.amqp.queues.consume_from:
+    queues = instance.app.amqp.queues.consume_from
+    if bell.QUEUE in queues:
         deadman.watch_worker()
+    if bell.ERRANDS in queues:
+        deadman.watch_errands()
 
 
 @signals.beat_init.connect

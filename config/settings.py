@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 import structlog
+from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
@@ -179,7 +180,7 @@ CELERY_RESULT_EXPIRES = None  # there are no results, so beat needs no task that
 CELERY_TASK_ACKS_LATE = False  # 5.7.0 dies when the broker is lost while a late acknowledgement is held
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_DEFAULT_QUEUE = "watch"  # the rings', and so far there is no other
+CELERY_TASK_DEFAULT_QUEUE = "watch"  # the rings'; whatever may take its time names its own
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -219,6 +220,11 @@ if HEARTBEAT_MINUTE_SECONDS != 60 and not (DEBUG or TESTING):
 
 CELERY_BEAT_SCHEDULE = {
     "ring the watch": {"task": "channels_app.tasks.ring", "schedule": timedelta(seconds=HEARTBEAT_TICK_SECONDS)},
+    "prune what is old": {  # in Brazil's small hours
+        "task": "channels_app.tasks.prune",
+        "schedule": crontab(hour=6, minute=17),
+        "options": {"queue": "errands"},
+    },
 }
 
 # --- Secrets at rest --------------------------------------------------------------------------------------------

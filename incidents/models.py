@@ -98,6 +98,8 @@ class Incident(models.Model):
             models.Index(fields=["channel", "started_at"], name="incident_of_channel_by_start"),
             models.Index(fields=["tenant", "-started_at", "-id"], name="incident_of_tenant_by_start"),
             models.Index(fields=["-started_at", "-id"], name="incident_by_start"),
+            # Whoever deletes an incident asks who follows it.
+            models.Index(fields=["follows"], condition=Q(follows__isnull=False), name="incident_by_the_one_before"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["channel"], condition=Q(resolved_at=None), name="one_open_incident_per_channel"),

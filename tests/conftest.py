@@ -11,6 +11,20 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  #
 settings.WHITENOISE_AUTOREFRESH = True  # each test's client loads the middleware: 80 ms to scan all static files otherwise
 scope.declare_service()  # tests prepare their rows as the service does; `scope.use("")` gives the web's blindness
 
+PATIENT = ("faults", "whole_way", "browser", "bench")  # folders of tests that start real processes and then mostly wait
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the patient tests out among the quick ones: then some workers wait while others compute.
+
+    The first is a patient one and the last are quick, so that no worker is left alone at the end with a minute's waiting.
+    """
+    patient = [item for folder in PATIENT for item in items if item.path.parent.name == folder]
+    quick = [item for item in items if item.path.parent.name not in PATIENT]
+    between = len(quick) // (len(patient) + 1)
+    items[:] = [dealt for n, item in enumerate(patient) for dealt in (item, *quick[n * between : (n + 1) * between])]
+    items += quick[len(patient) * between :]
+
 
 @pytest.fixture
 def clinic(db):

@@ -62,6 +62,7 @@ def sweep(request):
         "oldest_overdue_seconds": round(state.overdue_seconds),
         "last_tick_seconds": None if state.tick_seconds is None else round(state.tick_seconds),
         "tick_is_switched_off": state.is_tick_off,
+        "errands_waited_for_seconds": round(state.errand_seconds),
     }
     if state.blind_since:
         health.tell_operators(state)

@@ -5,7 +5,7 @@
         ana.goes_to("/notificacoes/")
         assert ana.finds_wrong() == []         # axe, console, Content-Security-Policy
 
-Where there is no /usr/bin/chromium the tests are skipped, and say so.
+Where there is no Chromium the tests are skipped, and say so.
 """
 
 import os
@@ -14,6 +14,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,16 @@ from tests.support.simulator import SimulatedPhone, SimulatedServer, Simulator
 
 __all__ = ["processes"]
 
-CHROMIUM = Path("/usr/bin/chromium")
+# The headless shell has no windows, which cost a whole Chromium as much again as the pages in them.
+CHROMIUMS = [Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")]
 OFFLINE = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", *OFFLINE]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SCREENS = {
+    "light": {"viewport": DESK, "color_scheme": "light"},
+    "dark": {"viewport": DESK, "color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
+}
 PATIENCE = 30_000  # milliseconds
 
 # Django refuses its database where an event loop runs in the same thread, and Playwright keeps one.
@@ -56,23 +63,19 @@ def word(msgid: str) -> re.Pattern:
     return re.compile("|".join(re.escape(text) for text in (msgid, TEXTS.get(msgid, msgid))), re.IGNORECASE)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param({"viewport": DESK, "color_scheme": "light"}, id="light"),
-        pytest.param({"viewport": DESK, "color_scheme": "dark"}, id="dark"),
-        pytest.param({"viewport": PHONE, "color_scheme": "light", "has_touch": True}, id="phone"),
-    ]
-)
-def screen(request) -> dict:
-    return request.param
+@cache
+def hashed(password: str) -> str:
+    """The tests' own quick hash is none that the real process knows; its own takes a while to make."""
+    return make_password(password, hasher=PBKDF2PasswordHasher())
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: install Debian's chromium to run the tests in a browser")
+    program = next((path for path in CHROMIUMS if path.exists()), None)
+    if program is None:
+        pytest.skip("no Chromium: install Debian's chromium-headless-shell, or chromium, to run the tests in a browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=str(program), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -110,8 +113,7 @@ def product(chromium, processes: Processes) -> Iterator[Product]:
         seed(simulator_url="http://127.0.0.1:9")
         for demo in fleet.SERVERS:
             Server.objects.filter(name=demo.name).update(base_url=simulator.servers[demo.number].base_url)
-        # The tests' own quick hash is none that the real process knows.
-        User.objects.update(password=make_password(PASSWORD, hasher=PBKDF2PasswordHasher()))
+        User.objects.update(password=hashed(PASSWORD))
         port = _free_port()
         started = Product(f"http://127.0.0.1:{port}", simulator, processes)
         started.worker = processes.worker()
@@ -207,8 +209,7 @@ def operator(somebody) -> Person:
 @pytest.fixture
 def colleague(somebody) -> Person:
     """A second operator."""
-    password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
-    User.objects.create(email="plantao@vigia.example", name="Plantão", password=password, is_saas_admin=True)
+    User.objects.create(email="plantao@vigia.example", name="Plantão", password=hashed(PASSWORD), is_saas_admin=True)
     return somebody("plantao@vigia.example").signs_in()
 
 

@@ -1,6 +1,9 @@
 """Each page in light, in dark and on a phone: nothing for axe, nothing in the console, no policy violated."""
 
+import itertools
+
 from incidents.models import Incident
+from tests.browser.conftest import SCREENS
 
 BEFORE_THE_DOOR = [
     "/conta/login/",
@@ -21,7 +24,7 @@ OF_A_CLINIC = [
 OF_THE_OPERATOR = ["/saas/whatsapp", "/saas/whatsapp?q=recep", "/incidentes/", "/notificacoes/"]
 
 
-def test_nothing_is_wrong_with_any_page(product, somebody, screen):
+def test_nothing_is_wrong_with_any_page(product, somebody):
     hers = Incident.objects.filter(channel__tenant__slug="clinica-aurora")
     number = product.channel("aurora-recepcao").pk
     visits = {
@@ -32,13 +35,14 @@ def test_nothing_is_wrong_with_any_page(product, somebody, screen):
     }
 
     wrong = []
-    for email, paths in visits.items():
+    for (name, screen), (email, paths) in itertools.product(SCREENS.items(), visits.items()):
         person = somebody(email, **screen)
         if email:
             person.signs_in()
         for path in paths:
             person.goes_to(path)
-            wrong += [f"{email or 'a stranger'} on {path}: {finding}" for finding in person.finds_wrong()]
+            wrong += [f"{name}: {email or 'a stranger'} on {path}: {finding}" for finding in person.finds_wrong()]
+        person.context.close()
 
     assert not wrong, "\n".join(["", *wrong])
 

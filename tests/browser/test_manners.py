@@ -113,20 +113,22 @@ def test_without_scripts_the_operator_checks_everything_filters_and_changes_many
 # --- Still, while it polls -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize(("email", "path", "poll"), BOTH_PAGES)
-def test_nothing_moves_while_a_page_asks_again(product, somebody, email, path, poll, viewport):
+def test_nothing_moves_while_a_page_asks_again(product, somebody, email, path, poll):
     wait_until(lambda: not bad_runs_without_an_incident().exists(), "all incidents of the demonstration are open")
-    page = somebody(email, viewport=viewport).signs_in().goes_to(path).page
-    page.evaluate("document.fonts.ready")
-    page.evaluate("measures.watchShifts()")
 
-    for _ in range(2):
-        with page.expect_response(lambda answer: poll in answer.url and answer.status == 200):
-            pass
-        page.wait_for_timeout(500)  # settled and painted
+    shifts = {}
+    for name, viewport in {"desk": DESK, "phone": PHONE}.items():
+        page = somebody(email, viewport=viewport).signs_in().goes_to(path).page
+        page.evaluate("document.fonts.ready")
+        page.evaluate("measures.watchShifts()")
+        for _ in range(2):
+            with page.expect_response(lambda answer: poll in answer.url and answer.status == 200):
+                pass
+            page.wait_for_timeout(500)  # settled and painted
+        shifts[name] = page.evaluate("measures.shifts")
 
-    assert page.evaluate("measures.shifts") == []
+    assert shifts == {"desk": [], "phone": []}
 
 
 def bad_runs_without_an_incident():

@@ -12,13 +12,8 @@ from django.contrib.sessions.models import Session
 from django.template.loader import render_to_string
 
 from tenants.models import User
-from tests.browser.conftest import DESK, PASSWORD, PHONE, Person
+from tests.browser.conftest import PASSWORD, SCREENS, Person
 
-SCREENS = {
-    "light": {"viewport": DESK, "color_scheme": "light"},
-    "dark": {"viewport": DESK, "color_scheme": "dark"},
-    "phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True},
-}
 SUBMIT = "main button[type=submit].btn-primary"
 
 

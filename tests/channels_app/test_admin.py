@@ -181,6 +181,46 @@ def test_a_clinics_admin_does_not_get_in_with_the_right_password(client, admin):
     assert client.get(reverse("admin:index"), follow=True).status_code == 403
 
 
+# --- Words that no gateway knows -----------------------------------------------------------------------------------
+
+
+def answers(server, word: str, cause: str = "unknown_state", **fields: object) -> None:
+    """Let one more number of this server answer with this word."""
+    channel = people.channel(people.clinic(), server, **fields)
+    of = {"channel": channel, "tenant": channel.tenant}
+    Watch.objects.create(**of, connection_status="error", cause=cause, raw_state=word)
+
+
+def test_the_operator_reads_how_many_numbers_of_a_server_answer_with_which_words(desk):
+    server, other = people.server(name="A"), people.server(name="B")
+    for word in ("OPENED", "<b>", "<b>"):
+        answers(server, word)
+    answers(server, "close", cause="logged_out")
+    answers(server, "OPENED", is_active=False)
+    answers(other, "close", cause="logged_out")
+
+    listed = desk.get(page(Server, "changelist"))
+
+    words = cell(listed, "unknown_words")
+    assert "<code>&lt;b&gt;</code> (2), <code>OPENED</code> (1)</a>" in words
+    assert words in text(desk.get(page(Server, "change", server.pk)))
+    assert [len(row.odd) for row in rows(listed)] == [2, 0]
+    address = words.partition('href="')[2].partition('"')[0].replace("&amp;", "&")
+    assert sorted(row.watch.raw_state for row in rows(desk.get(address))) == ["<b>", "<b>", "OPENED"]
+
+
+def test_of_many_words_the_most_frequent_ones_are_shown(desk):
+    server = people.server()
+    for word in "abcdefgg":
+        answers(server, word)
+
+    words = cell(desk.get(page(Server, "changelist")), "unknown_words")
+
+    assert words.count("<code>") == 5
+    assert "<code>g</code> (2), <code>a</code> (1)" in words
+    assert words.endswith(" …</a>")
+
+
 # --- The list of numbers -------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from channels_app import bell, deadman, upkeep, watch
+from channels_app import bell, deadman, errands, upkeep, watch
 from channels_app.deadman import Silence
 from channels_app.models import Pulse, Watch
 from tests.support import people
@@ -103,11 +103,53 @@ def test_a_tick_that_is_switched_off_is_nobody_s_deafness(unanswered):
     assert not deadman.rings_are_missed()
 
 
-def test_without_a_database_nobody_can_tell(unanswered):
+def test_without_a_database_nobody_can_tell(unanswered, unanswered_errand):
     connection.close()
     there = dict(connection.settings_dict)
     connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": urlsplit(refusing_url()).port}
     try:
         assert not deadman.rings_are_missed()
+        assert not deadman.errands_are_missed()
     finally:
         connection.settings_dict |= there
+
+
+# --- Errands -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unanswered_errand(transactional_db):
+    """An errand was asked for more than two intervals ago, and the watch ticks."""
+    now = timezone.now()
+    fields = {"oldest_overdue_seconds": 0, "channels_watched": 1, "errand_asked_at": now - 5 * MINUTE}
+    Pulse.objects.update_or_create(pk=1, defaults={"last_tick_at": now, **fields})
+
+
+def test_an_errand_that_was_asked_for_long_ago_is_missed(unanswered_errand):
+    assert deadman.errands_are_missed()
+
+
+def test_an_errand_that_has_just_been_asked_for_is_not(unanswered_errand):
+    Pulse.objects.update(errand_asked_at=timezone.now() - MINUTE)
+
+    assert not deadman.errands_are_missed()
+
+
+def test_where_nobody_ticks_nobody_asks_for_errands(unanswered_errand):
+    Pulse.objects.update(last_tick_at=timezone.now() - 5 * MINUTE)
+
+    assert not deadman.errands_are_missed()
+
+
+def test_an_errand_that_may_still_take_its_time_is_no_deafness(unanswered_errand):
+    deadman.errand_begins(errands.HARD_SECONDS)
+    assert not deadman.errands_are_missed()
+
+    deadman.errand_is_back()
+    assert deadman.errands_are_missed()
+
+
+def test_an_errand_that_takes_longer_than_any_may_is_one(unanswered_errand):
+    deadman.errand_begins(0)
+
+    assert deadman.errands_are_missed()

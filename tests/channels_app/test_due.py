@@ -205,7 +205,8 @@ def test_servers_that_are_full_are_left_out(clinic, server):
     channel = people.channel(clinic, server)
     upkeep.keep_up()
 
-    assert [order.channel_id for order in due.claim(10, full_servers=[full.pk])] == [channel.pk]
+    assert due.rank(10, full_servers=[full.pk]) == [channel.pk]
+    assert [order.channel_id for order in due.claim_of(due.rank(10), 10, full_servers=[full.pk])] == [channel.pk]
     assert due.seconds_until_next() <= 0
     assert due.seconds_until_next(full_servers=[full.pk]) > 0  # the lease of the one
 

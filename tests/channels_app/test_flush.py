@@ -124,6 +124,20 @@ def test_a_result_that_a_later_look_overtook_is_dropped(paired):
     assert Watch.objects.get().connection_status == "open"
 
 
+def test_a_flush_that_is_repeated_since_nobody_knows_whether_it_was_committed_writes_nothing_twice(paired):
+    see(paired, reading(at=NOON), reading(at=NOON + 60 * SECOND))
+    look = Look(claim(paired), healthy(NOON + 120 * SECOND))
+
+    first, second = flush([look]), flush([look])
+
+    assert (first["healthy"], first["dropped"]) == (1, 0)
+    assert (second["healthy"], second["dropped"]) == (0, 1)
+    watch = Watch.objects.get()
+    assert watch.good_streak == 1
+    assert watch.look_started_at is not None
+    assert Incident.objects.open().exists()
+
+
 @pytest.mark.parametrize("change", ["instance", "key", "own token", "server", "address", "switched off"])
 def test_a_result_of_a_channel_that_was_changed_meanwhile_is_dropped_and_it_is_due_again(change, paired):
     order = claim(paired)

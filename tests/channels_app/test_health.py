@@ -130,7 +130,12 @@ def test_a_look_that_is_two_intervals_late_is_no_alarm(client, tick, channel):
     response = client.get("/healthz/sweep")
 
     assert response.status_code == 200
-    assert response.json() == {"oldest_overdue_seconds": 240, "last_tick_seconds": 3, "tick_is_switched_off": False}
+    assert response.json() == {
+        "oldest_overdue_seconds": 240,
+        "last_tick_seconds": 3,
+        "tick_is_switched_off": False,
+        "errands_waited_for_seconds": 0,
+    }
 
 
 def test_a_look_that_is_more_than_three_intervals_late_is_one(client, tick, channel):

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from channels_app import invariants
-from channels_app.models import Channel, ConnectionPeriod, Watch
+from channels_app.models import Channel, ConnectionPeriod, Pulse, Reachability, Watch
 from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
 from tests.support import people
@@ -57,6 +57,32 @@ class Ledger:
         Notification.objects.create(user=self.admin, title="t", body="b", dedupe_key=f"incident:{incident.pk}:{event}", **of)
         if event == "opened":
             Incident.objects.filter(pk=incident.pk).update(notified_at=NOW - 10 * MINUTE)
+
+    def of_server(self, **fields: object) -> Incident:
+        """The operator's server is down, and they were told."""
+        fields = {"tenant": None, "channel": None, "kind": "server_down", "cause": "server_unreachable"} | fields
+        incident = self.incident(server=fields.pop("server", None) or people.server(), **fields)
+        self.operator = people.operator()
+        of = {"tenant": None, "incident": incident, "event": "opened"}
+        IncidentEvent.objects.create(kind="told", at=NOW - 10 * MINUTE, told=[self.operator.pk], **of)
+        Notification.objects.create(user=self.operator, title="t", body="b", dedupe_key=f"incident:{incident.pk}", **of)
+        Incident.objects.filter(pk=incident.pk).update(notified_at=NOW - 10 * MINUTE)
+        return incident
+
+    def child(self, parent: Incident, **fields: object) -> Incident:
+        """One of its numbers, which is down with it; its clinic has had its calm notice."""
+        channel = people.channel(self.clinic, parent.server)
+        bad = {"bad_seconds": 360.0, "first_unhealthy_at": NOW - 10 * MINUTE, "seen_server": parent.server_id}
+        self.is_seen(channel, "error", "server_unreachable", **bad)
+        of = {"channel": channel, "kind": "error", "cause": "server_unreachable", "started_at": NOW - 10 * MINUTE}
+        incident = self.incident(parent=parent, **of | fields)
+        self.is_told(incident, "server_down")
+        return incident
+
+    def is_back(self, server, *, ago: timedelta, last_tick: timedelta = timedelta(0)) -> None:
+        Reachability.objects.create(server=server, tenant=server.tenant, back_at=NOW - ago)
+        fields = {"oldest_overdue_seconds": 0, "channels_watched": 1}
+        Pulse.objects.create(last_tick_at=NOW - last_tick, **fields)
 
 
 @pytest.fixture
@@ -112,6 +138,102 @@ def two_open_incidents_of_a_server(ledger):
     server = people.server()
     fields = {"tenant": None, "channel": None, "server": server, "kind": "server_down"}
     return [ledger.incident(**fields).pk for _each in range(2)][-1]
+
+
+def a_server_s_incident_that_nobody_resolves(ledger):
+    incident = ledger.of_server()
+    ledger.is_back(incident.server, ago=2 * MINUTE)
+    return incident.pk
+
+
+def a_server_s_incident_whose_numbers_have_come_back(ledger):
+    incident = ledger.of_server()
+    back = ledger.child(incident, resolved_at=NOW - MINUTE, resolution="recovered")
+    heal(back)
+    ledger.is_back(incident.server, ago=5 * MINUTE)
+    return incident.pk
+
+
+def a_server_s_incident_whose_numbers_have_been_looked_at_and_are_still_down(ledger):
+    incident = ledger.of_server()
+    child = ledger.child(incident)
+    Watch.objects.filter(channel=child.channel).update(last_verdict_at=NOW - MINUTE)
+    ledger.is_back(incident.server, ago=5 * MINUTE)
+    return incident.pk
+
+
+def a_server_s_incident_that_waited_longer_than_it_may(ledger):
+    incident = ledger.of_server()
+    child = ledger.child(incident)
+    Watch.objects.filter(channel=child.channel).update(last_verdict_at=NOW - 12 * MINUTE)
+    ledger.is_back(incident.server, ago=11 * MINUTE)
+    return incident.pk
+
+
+def a_child_of_a_number_s_incident(ledger):
+    child = ledger.child(ledger.of_server())
+    Incident.objects.filter(pk=child.pk).update(parent=ledger.now)
+    return child.pk
+
+
+def a_child_of_another_server_s(ledger):
+    child = ledger.child(ledger.of_server())
+    Watch.objects.filter(channel=child.channel).update(seen_server=people.server().pk)
+    return child.pk
+
+
+def a_child_of_another_clinic_s_server(ledger):
+    server = people.server(ledger.other_clinic)
+    parent = ledger.incident(tenant=ledger.other_clinic, channel=None, server=server, kind="server_down")
+    child = ledger.child(ledger.of_server())
+    Incident.objects.filter(pk=child.pk).update(parent=parent)
+    Watch.objects.filter(channel=child.channel).update(seen_server=server.pk)
+    return child.pk
+
+
+def a_child_that_its_server_s_incident_left_behind(ledger):
+    parent = ledger.of_server()
+    child = ledger.child(parent)
+    Incident.objects.filter(pk=parent.pk).update(resolved_at=NOW, resolution="recovered")
+    return child.pk
+
+
+def a_child_that_was_announced_on_its_own(ledger):
+    child = ledger.child(ledger.of_server())
+    ledger.is_told(child, "opened")
+    return IncidentEvent.objects.get(incident=child, event="opened").pk
+
+
+def operators_who_were_told_of_a_server_twice(ledger):
+    incident = ledger.of_server()
+    told = [ledger.operator.pk]
+    return IncidentEvent.objects.create(kind="told", incident=incident, event="opened", at=NOW, told=told).pk
+
+
+def a_clinic_that_was_told_of_a_server_by_two_of_its_numbers(ledger):
+    parent = ledger.of_server()
+    _first, second = ledger.child(parent), ledger.child(parent)
+    return IncidentEvent.objects.get(incident=second, event="server_down").pk
+
+
+def an_operator_s_notification_of_a_server_that_was_lost(ledger):
+    incident = ledger.of_server()
+    Notification.objects.filter(incident=incident).delete()
+    return IncidentEvent.objects.get(incident=incident, event="opened").pk
+
+
+def an_operator_s_notification_of_a_server_that_came_twice(ledger):
+    of = {"user": ledger.of_server() and ledger.operator, "event": "opened", "title": "t", "body": "b", "dedupe_key": "again"}
+    incident = Incident.objects.get(server__isnull=False)
+    Notification.objects.create(incident=incident, **of)
+    return IncidentEvent.objects.get(incident=incident, event="opened").pk
+
+
+def heal(incident: Incident) -> None:
+    Watch.objects.filter(channel=incident.channel).update(
+        connection_status="open", cause="connected", good_streak=2, first_unhealthy_at=None, bad_seconds=0
+    )
+    ConnectionPeriod.objects.filter(channel=incident.channel, ended_at=None).update(status="open", cause="connected")
 
 
 def a_notification_that_was_lost(ledger):
@@ -263,6 +385,11 @@ def a_notification_of_another_clinic(ledger):
     return notification.pk
 
 
+SERVER_IS_BACK = "no server's incident stays open when the server is back and its numbers have been looked at twice"
+OWN_SERVER = "an incident that belongs to a server's belongs to its own server's"
+LEFT_BEHIND = "no open incident belongs to a server's that is over"
+ON_ITS_OWN = "of a number that is down with its server nobody is told on its own"
+SAME_TWICE = "of a server's incident nobody is told the same twice"
 ONE_OPEN_PERIOD = "at most one open period per channel"
 OVERLAP = "no two periods of a channel overlap"
 TOLD = "whoever a timeline says was told has exactly one notification"
@@ -278,6 +405,19 @@ NOTIFICATIONS_CLINIC = "a notification of an incident belongs to the incident's 
 DAMAGES = [
     (two_open_incidents, "at most one open incident per channel", "one_open_incident_per_channel"),
     (two_open_incidents_of_a_server, "at most one open incident per server", "one_open_incident_per_server"),
+    (a_server_s_incident_that_nobody_resolves, SERVER_IS_BACK, None),
+    (a_server_s_incident_whose_numbers_have_come_back, SERVER_IS_BACK, None),
+    (a_server_s_incident_whose_numbers_have_been_looked_at_and_are_still_down, SERVER_IS_BACK, None),
+    (a_server_s_incident_that_waited_longer_than_it_may, SERVER_IS_BACK, None),
+    (a_child_of_a_number_s_incident, OWN_SERVER, None),
+    (a_child_of_another_server_s, OWN_SERVER, None),
+    (a_child_of_another_clinic_s_server, OWN_SERVER, None),
+    (a_child_that_its_server_s_incident_left_behind, LEFT_BEHIND, None),
+    (a_child_that_was_announced_on_its_own, ON_ITS_OWN, None),
+    (operators_who_were_told_of_a_server_twice, SAME_TWICE, None),
+    (a_clinic_that_was_told_of_a_server_by_two_of_its_numbers, SAME_TWICE, None),
+    (an_operator_s_notification_of_a_server_that_was_lost, TOLD, None),
+    (an_operator_s_notification_of_a_server_that_came_twice, TOLD, None),
     (a_notification_that_was_lost, TOLD, None),
     (a_notification_that_came_twice, TOLD, None),
     (one_of_two_people_who_was_not_told, TOLD, None),
@@ -370,6 +510,31 @@ def test_an_incident_of_instability_stays_open_however_many_healthy_readings_the
     Incident.objects.filter(pk=ledger.now.pk).update(kind="unstable", cause="unstable")
     Watch.objects.update(good_streak=20, connection_status="open", cause="connected")
     ConnectionPeriod.objects.filter(ended_at=None).update(status="open", cause="connected")
+
+    assert verify_ledger()[0] == 0
+
+
+def test_a_server_that_is_down_with_its_numbers_is_in_order(ledger):
+    parent = ledger.of_server()
+    child = ledger.child(parent)
+    Reachability.objects.create(server=parent.server, dark_since=child.started_at, dark_cause="server_unreachable")
+
+    assert verify_ledger()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("back", "last_look", "last_tick"),
+    [
+        pytest.param(MINUTE, timedelta(0), timedelta(0), id="in its grace"),
+        pytest.param(5 * MINUTE, 6 * MINUTE, timedelta(0), id="a number has not been looked at"),
+        pytest.param(5 * MINUTE, MINUTE, 2 * MINUTE, id="no tick since"),
+    ],
+)
+def test_the_incident_of_a_server_that_is_back_may_still_be_open(ledger, back, last_look, last_tick):
+    parent = ledger.of_server()
+    child = ledger.child(parent)
+    Watch.objects.filter(channel=child.channel).update(last_verdict_at=NOW - last_look)
+    ledger.is_back(parent.server, ago=back, last_tick=last_tick)
 
     assert verify_ledger()[0] == 0
 

@@ -3,16 +3,18 @@
 import threading
 import time
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from celery import current_app
-from django.db import connection
+from django.db import OperationalError, connection
 
 from channels_app import bell, due, leaving, watch
 from channels_app.models import Watch
 from channels_app.shares import LEAST
 from tests.support import people
 from tests.support.processes import wait_until
+from tests.support.raw_server import refusing_url
 from tests.support.simulator import simulator
 
 __all__ = ["simulator"]
@@ -123,6 +125,39 @@ def test_a_server_that_hangs_gets_its_share_of_the_looks_at_once_and_the_rest_is
 
     assert watches.filter(cause="server_unreachable", strikes=0).count() == len(stuck)
     assert watches.filter(look_no=2).count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_ends_the_loop_s_session_costs_no_look(fast, settings, clinic, simulator, server):
+    settings.HEARTBEAT_TIMEOUT_SECONDS = 4
+    channel = channel_of(simulator.phone("maria"), clinic, server)
+    simulator.phone("maria").answers_after(0.7)
+    watched = Watch.objects.filter(channel=channel)
+
+    with a_loop_beside():
+        wait_until(lambda: watched.filter(look_no=1).exists(), "it is looked at")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            assert cursor.fetchone()[0] >= 1
+
+    assert watched.get().connection_status == "open"
+    assert (watched.get().look_no, watched.get().strikes) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_loop_gives_up_on_a_database_that_stays_away(fast, clinic, simulator, server):
+    channel_of(simulator.phone("maria"), clinic, server)
+    there = dict(connection.settings_dict)
+    connection.close()
+    connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": urlsplit(refusing_url()).port}
+    try:
+        with pytest.raises(OperationalError):
+            watch.look_at_what_is_due()
+    finally:
+        connection.settings_dict |= there
 
 
 @pytest.mark.django_db(transaction=True)

@@ -79,6 +79,6 @@ def _wait_until_it_answers(url: str) -> None:
         try:
             requests.get(url, timeout=1)
             return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.05)
     pytest.fail(f"{url} did not answer within {DEADLINE} s")

@@ -65,6 +65,7 @@ class Gateway:
     def __init__(self, servers: int) -> None:
         self.servers = {str(n): Server(n, self) for n in range(1, servers + 1)}
         self.numbers: dict[str, str] = {}
+        self.said: dict[str, str] = {}
         self.delay = 0.0
         self.visits: list[tuple[float, str, str]] = []
 
@@ -76,6 +77,9 @@ class Gateway:
         mood = HANGS if server.mood == HANGS else self.numbers.get(number, "absent")
         if is_look:
             self.visits.append((time.monotonic(), number, mood))
+            self.said[number] = mood
+        elif mood != HANGS:
+            mood = self.said.get(number, mood)  # one look's two requests are answered from one moment, however far apart
         await asyncio.sleep(self.delay)
         if mood == HANGS:
             await asyncio.sleep(3600)

@@ -93,7 +93,7 @@ class Product(Processes):
     def answers_probes(self) -> bool:
         try:
             found = requests.get(f"http://127.0.0.1:{self._web_port}/healthz", timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
         return found.status_code == 200
 

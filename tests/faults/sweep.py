@@ -31,7 +31,7 @@ SETTINGS = {
     "HEARTBEAT_INTERVAL_SECONDS": str(INTERVAL),
     "HEARTBEAT_RECHECK_SECONDS": str(INTERVAL),
     "HEARTBEAT_MINUTE_SECONDS": "60",  # so that a busy machine's seconds decide nothing
-    "HEARTBEAT_TICK_SECONDS": "1",
+    "HEARTBEAT_TICK_SECONDS": "10",  # nor how often a ring's loop ticks
     "HEARTBEAT_TIMEOUT_SECONDS": "5",  # nothing hangs here, and a busy machine is no server that does not answer
     "SERVER_DOWN_TELL_CLINICS": "15",
     "WATCH_THREADS": "16",

@@ -8,7 +8,7 @@ import os
 import pytest
 from django.db import connection
 
-from channels_app import due, flush, reachability, upkeep, witness
+from channels_app import due, errands, flush, reachability, upkeep, witness
 from incidents import ledger, servers
 from notifications import announce
 from tests.faults.chapters import LIFE
@@ -35,12 +35,13 @@ def test_a_death_at_any_point_changes_nothing_on_record(life):
     assert result.differences == {}
 
 
-MODULES = [due, flush, reachability, upkeep, witness, announce, ledger, servers]
+MODULES = [due, errands, flush, reachability, upkeep, witness, announce, ledger, servers]
 NOT_IN_THIS_LIFE = {
     "due._CLAIM_DUE",  # what both claims end with
     "due._WAITS_ALONE",  # of a loop that lasts for more than a tick: tests/channels_app/test_watch.py
     "due._REQUEST",  # people's and commands'
     "due._POSTPONE",  # of a row that cannot be written: tests/channels_app/test_flush.py
+    "errands._IS_BACK",  # of a worker for errands
     "witness._CLAIM",  # where there is a witness
     "witness._WRITE",
 }

@@ -27,6 +27,7 @@ def main() -> None:
     from tests.faults import story  # here and not in each fork
 
     watch.IDLE_PEEK = 0.05  # seconds: a loop with nothing left to do ends soon
+    watch.FLUSH_EVERY = 60.0  # seconds: what is claimed together is written together, however slow the machine
     folder = Path(os.environ["FAULTS_FOLDER"])
     print("ready", flush=True)
     for line in sys.stdin:

@@ -3,13 +3,15 @@
 import os
 import secrets
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import redis
 
-from tests.support.processes import Processes, wait_until
+from channels_app.models import Pulse
+from tests.support.processes import INTERVAL, Processes, wait_until
 
 
 def test_a_worker_that_the_broker_lets_in_no_more_ends_itself_and_the_next_one_watches_on(place, processes):
@@ -54,6 +56,51 @@ def test_a_worker_whose_processes_take_rings_and_stand_still_ends_itself(place, 
         os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: not worker.is_alive, "the worker has ended itself")
     assert worker.says("deaf: it ends itself")
+
+
+def test_a_worker_for_errands_that_the_broker_lets_in_no_more_ends_itself_and_the_next_one_runs_them(place, processes):
+    with login(processes, "errands") as (url, is_shut_out, is_let_in):
+        errands, watch = processes.errands(REDIS_URL=url), processes.worker()
+        processes.beat()
+        place.is_connected()
+        wait_until(errands_come_back, "errands come back")
+
+        is_shut_out()
+        wait_until(lambda: not errands.is_alive, "the worker for errands has ended itself")
+        assert errands.exit_code == os.EX_SOFTWARE
+        assert errands.says("deaf: it ends itself")
+        assert watch.is_alive
+
+        is_let_in()
+        wait_until(lambda: processes.tend() or errands_come_back(), "the next one runs them")
+
+
+def test_a_worker_for_errands_whose_process_takes_them_and_stands_still_ends_itself(place, processes):
+    errands = processes.errands()
+    processes.worker(), processes.beat()
+    place.is_connected()
+    wait_until(errands_come_back, "errands come back")
+
+    for pid in children(errands.pid):
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: not errands.is_alive, "the worker for errands has ended itself")
+    assert errands.says("deaf: it ends itself")
+
+
+def test_a_worker_for_errands_that_nobody_asks_is_not_deaf(place, processes):
+    errands = processes.errands()
+    watch, beat = processes.worker(), processes.beat()
+    place.is_connected()
+    wait_until(errands_come_back, "errands come back")
+
+    beat.is_killed(), watch.is_killed()
+    time.sleep(4 * INTERVAL)
+
+    assert errands.is_alive
+
+
+def errands_come_back() -> bool:
+    return Pulse.objects.filter(last_tick_at__isnull=False, errand_asked_at=None).exists()
 
 
 @contextmanager

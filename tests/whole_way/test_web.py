@@ -26,7 +26,7 @@ def site(processes, place):
 def answers(address):
     try:
         return requests.get(f"{address}/admin/", timeout=5)
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return None
 
 
