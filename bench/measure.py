@@ -1,9 +1,12 @@
-"""CPU seconds of whole process trees, and of the machine."""
+"""CPU seconds of whole process trees, of what the watch does with them, and of the machine."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 from django.db import connection
+
+from bench import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,26 +14,47 @@ class Cpu:
     """CPU seconds since the start of each. Two of them subtract."""
 
     watch: float  # the workers' processes, all threads
-    loops: float  # of it their main threads: claim, judge, write; the others look
+    loops: float  # of it the main threads of those that look: claim, judge, write; their other threads look
+    celery: float  # of it the processes that only manage others
+    errands: float  # of it the servers' lists
+    claim: float  # of the loops; 0 where no clock was put there
+    judge: float
+    write: float
     postgres: float
+    own_backend: float  # of it, what the process that measures asks of it
     servers: float
     machine: float  # everything that runs, ours and others'
+
+    @property
+    def look(self) -> float:
+        return self.watch - self.loops - self.celery - self.errands
 
     def __sub__(self, before: "Cpu") -> "Cpu":
         return Cpu(*(getattr(self, name) - getattr(before, name) for name in self.__slots__))
 
 
 class Meter:
-    def __init__(self, *, worker: int, errands: int, servers: int) -> None:
+    def __init__(self, *, worker: int, errands: int, servers: int, clocks: Path | None = None) -> None:
         self.worker, self.errands, self.servers = psutil.Process(worker), psutil.Process(errands), psutil.Process(servers)
-        self.postgres = psutil.Process(_backend()).parent()
+        self.own_backend = psutil.Process(_backend())
+        self.postgres = self.own_backend.parent()
+        self.clocks = clocks
 
     def read(self) -> Cpu:
         machine = psutil.cpu_times()
+        own = clock.read(self.clocks) if self.clocks else dict.fromkeys(clock.SHARES, 0.0)
+        managers = _of(self.worker) + _of(self.errands)
+        watch, errands = _of_tree(self.worker) + _of_tree(self.errands), _of_tree(self.errands) - _of(self.errands)
         return Cpu(
-            watch=_of_tree(self.worker) + _of_tree(self.errands),
-            loops=sum(_of_main_thread(process) for process in [self.worker, *self.worker.children()]),
+            watch=watch,
+            loops=sum(_of_main_thread(process) for process in self.worker.children()),
+            celery=managers,
+            errands=errands,
+            claim=own["claim"],
+            judge=own["flush"] - own["statements"],
+            write=own["statements"],
             postgres=_of_tree(self.postgres),
+            own_backend=_of(self.own_backend),
             servers=_of_tree(self.servers),
             machine=sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice,
         )
@@ -46,12 +70,17 @@ def _of_tree(root: psutil.Process) -> float:
     return sum(sum(process.cpu_times()[:4]) for process in [root, *root.children(recursive=True)])
 
 
+def _of(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])
+
+
 def _of_main_thread(process: psutil.Process) -> float:
     return sum(thread.user_time + thread.system_time for thread in process.threads() if thread.id == process.pid)
 
 
 def _backend() -> int:
     with connection.cursor() as cursor:
+        cursor.execute("set max_parallel_workers_per_gather = 0")  # what we ask is all in the one process
         cursor.execute("select pg_backend_pid()")
         pid = cursor.fetchone()[0]
     if not psutil.pid_exists(pid) or psutil.Process(pid).name() != "postgres":
