@@ -1,18 +1,11 @@
 """What was measured, as the tables of docs/performance.md: ratios first."""
 
-import os
-import platform
 import statistics
-import sys
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 
-from bench import budgets
+from bench import budgets, sheet
 from bench.trial import ONSET, PHASES, Figures, Outcome
 
 COSTLY = ("nothing known", "steady")  # the phases whose CPU is shown
@@ -33,16 +26,10 @@ def mistakes(outcome: Outcome) -> str:
 
 
 def _preface(outcomes: list[Outcome], load: tuple[float, ...]) -> str:
-    with Path("/proc/cpuinfo").open() as lines:
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    packages = ", ".join(f"{name} {version(name)}" for name in ("django", "celery", "requests"))
-    trial = outcomes[0].trial
-    return (
-        f"{datetime.now(UTC).date()}, {os.cpu_count()} × {model}, load before {load[0]:.1f}; "
-        f"Python {platform.python_version()}, {packages}, PostgreSQL {connection.pg_version // 10000}.\n"
-        f"Deadline {trial.deadline} s, {settings.WATCH_THREADS} threads a process. "
-        "Medians, and least to most where there was more than one round.\n\n"
-        f"    python3 start.py exec -- python bench/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}"
+    deadline = outcomes[0].trial.deadline
+    return sheet.preface(
+        load,
+        f"Deadline {deadline} s, {settings.WATCH_THREADS} threads a process. Medians, and least to most of several rounds.",
     )
 
 
@@ -116,13 +103,10 @@ def _name(outcome: Outcome) -> list[str]:
 
 
 def _table(title: str, head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-    return "\n".join([f"{title}.", "", *lines])
+    return f"{title}.\n\n{sheet.table(head, rows)}"
 
 
 def _spread(values: Iterable[float], digits: int) -> str:
-    values = list(values)
-    if not values:
-        return "-"
-    middle, least, most = (f"{value:z,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
-    return middle if least == most else f"{middle} ({least} to {most})"
+    """Tell them as `sheet` does; what was not measured is a dash, and a share too small to tell is never below 0."""
+    values = [max(0.0, value) for value in values]
+    return sheet.spread(values, digits) if values else "-"

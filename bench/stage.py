@@ -13,14 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PEEK_SECONDS = 0.04
 SETTINGS = {
-    "DJANGO_SETTINGS_MODULE": "config.settings",
-    "DEBUG": "0",
-    "VIGIA_TESTING": "1",
-    "EVOLUTION_ALLOWED_HOSTS": "127.0.0.0/8",
     # Nothing falls due by itself, and the second bad look opens an incident.
-    "HEARTBEAT_INTERVAL_SECONDS": "600",
-    "HEARTBEAT_RECHECK_SECONDS": "600",
-    "HEARTBEAT_MINUTE_SECONDS": "1",
+    "HEARTBEAT_INTERVAL_SECONDS": 600,
+    "HEARTBEAT_RECHECK_SECONDS": 600,
+    "HEARTBEAT_MINUTE_SECONDS": 1,
 }
 
 

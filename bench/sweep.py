@@ -7,7 +7,6 @@ processes are measured one after the other, each with each; --all measures what 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from itertools import product
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # this file is run by its path
 
-from bench import plan, stage
+from bench import begin, plan, stage
 
 if TYPE_CHECKING:
     from bench.trial import Trial
@@ -26,16 +25,10 @@ RIVALS = ("loop", "threads", "node")
 
 def main() -> None:
     given = arguments()
-    os.environ.update(stage.SETTINGS, HEARTBEAT_TIMEOUT_SECONDS=str(given.deadline))
-    import django
-
-    django.setup()
+    load = begin.as_the_service(**stage.SETTINGS, HEARTBEAT_TIMEOUT_SECONDS=given.deadline)
     from bench import fleet, report, trial
-    from tenants import scope
 
-    scope.declare_service()
     fleet.refuse_a_full_database()
-    load = os.getloadavg()
     outcomes = [trial.run(one) for one in trials(given)]
     right = [outcome for outcome in outcomes if not outcome.mistakes]
     if right:
