@@ -71,6 +71,7 @@ class _Loop:
         self.results: SimpleQueue[tuple[Order, Future[Look]]] = SimpleQueue()
         self.waiting: list[Look] = []
         self.in_flight: dict[tuple[int, int], Order] = {}
+        self.probe_at: dict[int, float] = {}  # by server: it failed just now, and is not asked before
         now = time.monotonic()
         self.ends_at = now + LONGEST_LOOP
         self.is_over_at = now + LONGEST_TASK
@@ -153,9 +154,10 @@ class _Loop:
     def _infer(self, orders: list[Order]) -> list[Order]:
         """Return those to look at: of a server that is dark a few, which probe it; what the others would say is known."""
         probes = Counter(order.server_id for order in self.in_flight.values() if order.dark)
+        now = time.monotonic()
         to_look_at = []
         for order in orders:
-            if order.dark and probes[order.server_id] >= MOST_PROBES:
+            if order.dark and (probes[order.server_id] >= MOST_PROBES or now < self.probe_at.get(order.server_id, 0.0)):
                 self._keep(Look(order, verdicts.infer(order.dark, at=order.anchor.now())))
             else:
                 probes[order.server_id] += bool(order.dark)
@@ -220,12 +222,18 @@ class _Loop:
     def _take(self, order: Order, ended: "Future[Look]") -> None:
         if self.in_flight.pop((order.channel_id, order.look_no), None) is None:
             return  # handed back
-        if self.shares.end(order):  # there is room again
+        has_room_again = self.shares.end(order)
+        if has_room_again:
             self.claim_at = min(self.claim_at, self.claimed_at + CLAIM_EVERY)
         if error := ended.exception():  # a gateway never raises: this is our own mistake, and one channel's matter
             log.error("a look failed; its lease will lapse", error=type(error).__name__, exc_info=error)
             return
         self._keep(ended.result())
+        if ended.result().seen.cause in verdicts.SERVER_WIDE:
+            now = time.monotonic()
+            self.probe_at[order.server_id] = now + settings.HEARTBEAT_RECHECK_SECONDS
+            if has_room_again:  # whether it is dark is known before more of it is claimed, and waits for a deadline again
+                self.flush_at = now
 
     def _keep(self, seen: Look) -> None:
         if not self.waiting:

@@ -51,6 +51,16 @@ def test_a_server_that_hangs_is_dark_after_a_few_looks_and_all_its_numbers_are_k
     assert statuses() == {"error": NUMBERS}
 
 
+def test_what_else_is_due_on_a_server_that_goes_dark_is_inferred_without_another_wait(dying, settings):
+    settings.HEARTBEAT_RECHECK_SECONDS = 10
+    everybody_is_due()
+
+    watch.look_at_what_is_due()
+
+    assert looked_at() == settings.WATCH_THREADS
+    assert statuses() == {"error": NUMBERS}
+
+
 def test_a_dark_server_is_probed_and_not_stormed(dying):
     everybody_is_due()
     watch.look_at_what_is_due()
