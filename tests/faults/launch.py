@@ -64,7 +64,7 @@ def surround(folder: Path, *, die_at: str = "") -> Points:
 
     levers, points = Levers(folder / "levers"), Points(folder, die_at)
     evolution.look = _deadly(evolution.look, os.environ.get(DEADLY))
-    due.claim = _announced(points, "claim", due.claim, before=False)
+    due.claim_of = _announced(points, "claim", due.claim_of, before=False)
     watch.look = _announced(points, "look", watch.look)
     bell.ring = _announced(points, "publish a ring", bell.ring)
     bell.silence = _announced(points, "purge the rings", bell.silence)

@@ -73,6 +73,18 @@ class Chapter:
         life.levers.network_is_gone = self.network_is_gone
 
 
+def _drop(server: psycopg.Connection, name: str) -> None:
+    """Autovacuum may be there, which we are not allowed to end: it leaves by itself."""
+    for seconds in (0.1, 0.5, 1, 2, 4, 8, None):
+        try:
+            server.execute(f"drop database if exists {name} with (force)")
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            if seconds is None:
+                raise
+            time.sleep(seconds)
+
+
 class Life:
     """A context: the zygote, and databases that are made from `template` and dropped at the end."""
 
@@ -96,7 +108,7 @@ class Life:
         self._zygote.stdout.close()
         with self._maintenance() as server:
             for name in self._made:
-                server.execute(f"drop database if exists {name} with (force)")
+                _drop(server, name)
 
     def do(self, what: str, *, die_at: Point | None = None, arguments: Sequence = ()):
         """Let a fork do it; return what it gave, or None where it died as it was told to."""
@@ -135,7 +147,7 @@ class Life:
     def copy(self, template: str, name: str) -> str:
         name = f"{self._prefix}_{name}"
         with self._maintenance() as server:
-            server.execute(f"drop database if exists {name} with (force)")
+            _drop(server, name)
             server.execute(f"create database {name} template {template}")
         self._made.append(name)
         return name
