@@ -33,7 +33,7 @@ LOOK_BYTES = 64 * 1024
 ERROR_BYTES = 4 * 1024  # enough for the error word of an answer that is not 200
 HEAD_BYTES = 32 * 1024  # status line, headers and the framing of chunks, on top of the body
 KEEP_SECONDS = 10.0  # Node closes idle connections after 5 s; ours would pile up as dead descriptors
-MOST_HOSTS = 512
+MOST_HOSTS = 4096  # beyond it, each look at another server would cost one of ours its kept connections
 MOST_KEPT_PER_HOST = 64
 LONGEST_WAIT = timedelta(days=1)
 LONGEST_CHUNK_LINE = 4096  # its size and extensions
@@ -307,7 +307,7 @@ def _parts(url: str) -> tuple[str, str]:
     return origin, f"/{target}"
 
 
-@lru_cache(2 * MOST_HOSTS)
+@lru_cache(MOST_HOSTS)
 def _host(origin: str) -> tuple[str, int | None, str]:
     """The host, its port where one is given, and the scheme: as the pools know it."""
     parsed = parse_url(origin)
