@@ -77,8 +77,9 @@ def claim(limit: int) -> list[Order]:
 def rank(limit: int, *, full_servers: Iterable[int] = ()) -> list[int]:
     """Return up to `limit` channels that are due, in the order in which they are to be claimed. Reads every watch.
 
-    Last time's failures come first, but take no more than half of it while others are due. Left out are the servers that
-    can take no more looks now, and channels that are looked at alone.
+    Last time's failures come first, but take no more than half of it while others are due; those of a dark server are no
+    more than the others, since what they would say is known. Left out are the servers that can take no more looks now, and
+    channels that are looked at alone.
     """
     with connection.cursor() as cursor:
         cursor.execute(_RANK, {"limit": limit, "far": FAR_AHEAD, "full": list(full_servers)})
@@ -319,9 +320,12 @@ returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
 # interleaves the servers where many channels are due at the same moment.
 _RANK = f"""
 select channel_id from (
-    select w.channel_id, w.connection_status = 'error' as failed, row_number() over (
-        partition by w.connection_status = 'error' order by w.next_look_at, hashint8(w.channel_id)) as place
-    {_FROM_WATCHED} and {_DUE} and {_NOT_FULL} and not {_ALONE}
+    select channel_id, failed, row_number() over (partition by failed order by next_look_at, hashint8(channel_id)) as place
+    from (
+        select w.channel_id, w.next_look_at, w.connection_status = 'error' and not exists (
+            select from channels_app_reachability r where r.server_id = c.server_id and r.dark_since is not null) as failed
+        {_FROM_WATCHED} and {_DUE} and {_NOT_FULL} and not {_ALONE}
+    ) waiting
 ) candidate
 where place <= %(limit)s
 order by place, failed desc

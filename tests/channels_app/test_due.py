@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from channels_app import due, upkeep
 from channels_app.flush import Look, flush
-from channels_app.models import Channel, Sweep, Watch
+from channels_app.models import Channel, Reachability, Sweep, Watch
 from tests.support import people
 from tests.support.readings import healthy
 
@@ -197,6 +197,20 @@ def test_failures_take_what_others_leave(clinic, server):
     upkeep.keep_up()
     Watch.objects.filter(pk__in=failing).update(connection_status="error")
     assert set(claimed(6)) == {*failing, well}
+
+
+def test_failures_of_a_dark_server_keep_no_other_failure_waiting(clinic, server):
+    dark = people.server()
+    of_dark = [people.channel(clinic, dark).pk for _ in range(5)]
+    hanging = people.channel(clinic, server).pk
+    upkeep.keep_up()
+    Watch.objects.update(connection_status="error")
+    Reachability.objects.filter(server=dark).update(dark_since=timezone.now(), dark_cause="server_unreachable")
+
+    order = due.rank(6)
+
+    assert order[0] == hanging
+    assert set(order[1:]) == set(of_dark)
 
 
 def test_servers_that_are_full_are_left_out(clinic, server):
