@@ -241,7 +241,9 @@ class _Loop:
         self.waiting.append(seen)
 
     def _run_errands(self) -> None:
-        if servers := self.reasons.lists_wanted():
+        """Ask for lists, but only when all that was due is under way: whatever hangs is to begin first."""
+        has_time = not self.more_is_due or time.monotonic() >= self.ends_at
+        if has_time and (servers := self.reasons.lists_wanted()):
             bell.ask_for_lists(servers)
 
     def _flush(self) -> None:
