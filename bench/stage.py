@@ -51,7 +51,9 @@ class Workers:
     clocks: Path
 
     def errors(self) -> list[str]:
-        return [line for line in self.log.read_text().splitlines() if "level=error" in line]
+        """What went wrong; but for a claim that our own emptying of the tables met."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if "level=error" in line and "waits for AccessExclusiveLock" not in line]
 
 
 @contextlib.contextmanager
