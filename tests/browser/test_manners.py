@@ -65,7 +65,8 @@ def test_without_scripts_a_clinic_asks_for_a_check_and_changes_its_settings(prod
     channel = product.channel(NUMBER)
     page = somebody("ana@aurora.example", java_script_enabled=False).signs_in().goes_to(CLINIC).page
 
-    page.locator(f"#check-{channel.pk}").click()
+    with page.expect_navigation():
+        page.locator(f"#check-{channel.pk}").click()
     page.locator(f"#now-{channel.pk}").wait_for()
     assert Sweep.objects.filter(channel=channel).count() == 1
 
