@@ -1,4 +1,4 @@
-"""The bench's rows: made, forgotten, and compared with what the servers were told to answer."""
+"""The bench's rows: made, taken out, and compared with what the servers were told to answer."""
 
 from collections import Counter
 from datetime import timedelta
@@ -60,13 +60,6 @@ def empty() -> None:
     tables = ", ".join(model._meta.db_table for app in ours for model in app.get_models())
     with connection.cursor() as cursor:
         cursor.execute(f"truncate {tables} cascade")
-
-
-def forget_what_is_known() -> None:
-    """Switch every channel off and on again: the product's own way to forget."""
-    Channel.objects.update(is_active=False)
-    upkeep.keep_up()
-    Channel.objects.update(is_active=True)
 
 
 def looks_so_far() -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 import psutil
 from django.db import connection
 
-from bench import clock
+from bench import clock, product
+from bench.product import cpu_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,16 @@ class Cpu:
 class Meter:
     def __init__(self, *, worker: int, errands: int, servers: int, clocks: Path | None = None) -> None:
         self.worker, self.errands, self.servers = psutil.Process(worker), psutil.Process(errands), psutil.Process(servers)
-        self.own_backend = psutil.Process(_backend())
-        self.postgres = self.own_backend.parent()
+        with connection.cursor() as cursor:
+            cursor.execute("set max_parallel_workers_per_gather = 0")  # what we ask is all in the one process
+        self.own_backend, self.postgres = product.own_backend(), product.postgres()
         self.clocks = clocks
 
     def read(self) -> Cpu:
         machine = psutil.cpu_times()
         own = clock.read(self.clocks) if self.clocks else dict.fromkeys(clock.SHARES, 0.0)
         managers = _of(self.worker) + _of(self.errands)
-        watch, errands = _of_tree(self.worker) + _of_tree(self.errands), _of_tree(self.errands) - _of(self.errands)
+        watch, errands = cpu_seconds(self.worker) + cpu_seconds(self.errands), cpu_seconds(self.errands) - _of(self.errands)
         return Cpu(
             watch=watch,
             loops=sum(_of_main_thread(process) for process in self.worker.children()),
@@ -53,9 +55,9 @@ class Meter:
             claim=own["claim"],
             judge=own["flush"] - own["statements"],
             write=own["statements"],
-            postgres=_of_tree(self.postgres),
+            postgres=cpu_seconds(self.postgres),
             own_backend=_of(self.own_backend),
-            servers=_of_tree(self.servers),
+            servers=cpu_seconds(self.servers),
             machine=sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice,
         )
 
@@ -65,24 +67,9 @@ class Meter:
         return sum(process.memory_full_info().pss for process in of_each) / 1e6
 
 
-def _of_tree(root: psutil.Process) -> float:
-    """Children that ended count too: the system adds theirs to their parent's."""
-    return sum(sum(process.cpu_times()[:4]) for process in [root, *root.children(recursive=True)])
-
-
 def _of(process: psutil.Process) -> float:
     return sum(process.cpu_times()[:2])
 
 
 def _of_main_thread(process: psutil.Process) -> float:
     return sum(thread.user_time + thread.system_time for thread in process.threads() if thread.id == process.pid)
-
-
-def _backend() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("set max_parallel_workers_per_gather = 0")  # what we ask is all in the one process
-        cursor.execute("select pg_backend_pid()")
-        pid = cursor.fetchone()[0]
-    if not psutil.pid_exists(pid) or psutil.Process(pid).name() != "postgres":
-        raise SystemExit("This PostgreSQL runs elsewhere; the bench measures the embedded one: unset DATABASE_URL.")
-    return pid

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 from django.db import connection
 
+from bench.processes import running, worker
 from channels_app import due
 
-ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 120
 PEEK_SECONDS = 0.2
 LAST_WORDS = 20  # lines
@@ -62,8 +62,8 @@ class Watching:
 def watching(log: Path, *, processes: int = 2) -> Iterator[Watching]:
     with contextlib.ExitStack() as stack:
         lines = stack.enter_context(log.open("wb"))
-        commands = (_worker("watch", processes), _worker("errands", 1), ["-m", "celery", "-A", "config", "beat"])
-        started = [stack.enter_context(running(*argv, stdout=lines, stderr=lines)) for argv in commands]
+        commands = (worker("watch", processes), worker("errands", 1), ["-A", "config", "beat"])
+        started = [stack.enter_context(running("-m", "celery", *argv, stdout=lines, stderr=lines)) for argv in commands]
         wait_until(lambda: log.read_bytes().count(b" ready.") == 2, "the workers are ready", log)
         yield Watching(*(psutil.Process(process.pid) for process in started), log)
 
@@ -73,19 +73,19 @@ def cpu_seconds(root: psutil.Process) -> float:
     return sum(sum(process.cpu_times()[:4]) for process in [root, *root.children(recursive=True)])
 
 
-def postgres() -> psutil.Process:
-    """The database's main process, which has to run on this machine."""
+def own_backend() -> psutil.Process:
+    """The database's process that serves this one; it has to run on this machine."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_backend_pid()")
-        backend = cursor.fetchone()[0]
-    if not psutil.pid_exists(backend) or psutil.Process(backend).name() != "postgres":
+        pid = cursor.fetchone()[0]
+    if not psutil.pid_exists(pid) or psutil.Process(pid).name() != "postgres":
         sys.exit("This PostgreSQL runs elsewhere; the bench measures the embedded one: unset DATABASE_URL.")
-    return psutil.Process(backend).parent()
+    return psutil.Process(pid)
 
 
-def _worker(queue: str, processes: int) -> list[object]:
-    of_its_own = ["-n", f"{queue}@%h", "--without-gossip", "--without-mingle"]
-    return ["-m", "celery", "-A", "config", "worker", "-Q", queue, "-c", processes, *of_its_own]
+def postgres() -> psutil.Process:
+    """The database's main process."""
+    return own_backend().parent()
 
 
 @contextlib.contextmanager
@@ -93,17 +93,6 @@ def servers(script: str, *arguments: object) -> Iterator[dict]:
     """Start simulated Evolution servers in a process of their own; yield the line of JSON that it prints."""
     with running(script, *arguments, stdout=subprocess.PIPE) as process:
         yield json.loads(process.stdout.readline())
-
-
-@contextlib.contextmanager
-def running(*argv: object, **streams: object) -> Iterator[subprocess.Popen]:
-    """Run a Python script or module; its standard input closes when we end, whatever ends us."""
-    process = subprocess.Popen([sys.executable, *map(str, argv)], cwd=ROOT, stdin=subprocess.PIPE, **streams)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def wait_until(is_true: Callable[[], bool], what: str, log: Path, *, seconds: float = PATIENCE_SECONDS) -> None:

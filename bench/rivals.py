@@ -12,8 +12,9 @@ from pathlib import Path
 
 import requests
 
-from bench import authority, stage
+from bench import authority
 from bench.plan import KEY, NEVER_IN_TIME, Number
+from bench.processes import ROOT
 from bench.stage import Servers
 from channels_app.models import Watch
 from core import clock
@@ -103,8 +104,6 @@ def _state(url: str, key: str, seconds: float) -> str:
 def _node(urls: list[str], tls: Path | None, seconds: float) -> _Spent:
     job = json.dumps({"urls": urls, "key": KEY, "milliseconds": seconds * 1000})
     env = os.environ | ({"NODE_EXTRA_CA_CERTS": str(tls / authority.ROOT_FILE)} if tls else {})
-    ended = subprocess.run(
-        ["node", "bench/loop.mjs"], cwd=stage.ROOT, env=env, input=job, capture_output=True, text=True, check=True
-    )
+    ended = subprocess.run(["node", "bench/loop.mjs"], cwd=ROOT, env=env, input=job, capture_output=True, text=True, check=True)
     told = json.loads(ended.stdout)
     return _Spent(told["wall"], told["cpu"])

@@ -2,15 +2,14 @@
 
 import contextlib
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.processes import running, worker
+
 PEEK_SECONDS = 0.04
 SETTINGS = {
     # Nothing falls due by itself, and the second bad look opens an incident.
@@ -72,27 +71,11 @@ def workers(processes: int, folder: Path, bundle: Path | None) -> Iterator[Worke
     env = {"BENCH_CLOCK": str(clocks)} | ({"BENCH_CA": str(bundle)} if bundle else {})
     with (
         log.open("wb") as lines,
-        running(*_worker("watch", processes), env=env, stdout=lines, stderr=lines) as watch,
-        running(*_worker("errands", 1), env=env, stdout=lines, stderr=lines) as errands,
+        running("bench/worker.py", *worker("watch", processes), env=env, stdout=lines, stderr=lines) as watch,
+        running("bench/worker.py", *worker("errands", 1), env=env, stdout=lines, stderr=lines) as errands,
     ):
         wait_until(lambda: log.read_bytes().count(b" ready.") == 2, log)
         yield Workers(watch.pid, errands.pid, log, clocks)
-
-
-def _worker(queue: str, processes: int) -> list[object]:
-    of_its_own = ["-n", f"{queue}@%h", "--without-gossip", "--without-mingle"]
-    return ["bench/worker.py", "-A", "config", "worker", "-Q", queue, "-c", processes, *of_its_own]
-
-
-@contextlib.contextmanager
-def running(*argv: object, env: dict[str, str] | None = None, **streams: object) -> Iterator[subprocess.Popen]:
-    command, env = [sys.executable, *map(str, argv)], os.environ | (env or {})
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, **streams)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def wait_until(is_true: Callable[[], bool], log: Path, *, seconds: float = 120, peek: float = PEEK_SECONDS) -> None:

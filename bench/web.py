@@ -50,6 +50,7 @@ from django.urls import reverse  # noqa: E402
 
 from bench import fleet, product, sheet  # noqa: E402
 from bench.plan import Number, numbers  # noqa: E402
+from bench.processes import running  # noqa: E402
 from bench.product import Watching, note  # noqa: E402
 from channels_app import upkeep  # noqa: E402
 from channels_app.models import Channel, Server, Watch  # noqa: E402
@@ -185,7 +186,7 @@ def web(log: Path) -> Iterator[tuple[str, psutil.Process]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    with log.open("wb") as lines, product.running(*GUNICORN, "--bind", base[7:], stdout=lines, stderr=lines) as process:
+    with log.open("wb") as lines, running(*GUNICORN, "--bind", base[7:], stdout=lines, stderr=lines) as process:
         product.wait_until(lambda: _answers(base), "the web answers", log)
         yield base, psutil.Process(process.pid)
 
@@ -213,7 +214,7 @@ def alone(site: Site, given: argparse.Namespace) -> Window:
 
 
 def beside_pages(site: Site, given: argparse.Namespace) -> Window:
-    with product.running("bench/browsers.py", stdout=subprocess.PIPE) as browsers:
+    with running("bench/browsers.py", stdout=subprocess.PIPE) as browsers:
         told = {"base": site.base, "path": reverse("my-whatsapp"), "cookie": settings.SESSION_COOKIE_NAME}
         told |= {"sessions": site.sessions, "seconds": given.seconds, "spread": OPEN_WITHIN_SECONDS}
         browsers.stdin.write(json.dumps(told).encode() + b"\n")

@@ -30,9 +30,10 @@ from bench import fleet as rows  # noqa: E402
 from bench import sheet  # noqa: E402
 from bench.plan import closed_servers, numbers  # noqa: E402
 from bench.product import note  # noqa: E402
-from channels_app import due, invariants  # noqa: E402
+from channels_app import invariants  # noqa: E402
 from channels_app.flush import Look, flush  # noqa: E402
 from channels_app.models import Watch  # noqa: E402
+from channels_app.turns import Turns  # noqa: E402
 from core import clock  # noqa: E402
 from incidents.readings import Reading, Status  # noqa: E402
 
@@ -152,7 +153,8 @@ def measure_hot(fleet: Fleet, given: argparse.Namespace) -> dict[str, dict[str, 
 def flushed(fleet: Fleet) -> Timing:
     """Claim all, then flush what was seen, 500 by 500: the product's way. Only the flushes are timed."""
     fleet.at += INTERVAL
-    claimed = list(iter(lambda: due.claim(fleet.batch), []))
+    turns = Turns()
+    claimed = list(iter(lambda: turns.claim(fleet.batch), []))
     batches = [[_look(order, fleet.at, is_down=order.channel_id in fleet.down) for order in orders] for orders in claimed]
     with _timed() as timing:
         for looks in batches:

@@ -69,11 +69,6 @@ class Order:
         return replace(self.target, ask_reason=is_past_threshold(self.state, at, self.policy))
 
 
-def claim(limit: int) -> list[Order]:
-    """Claim up to `limit` channels that are due, in the order of `rank`."""
-    return claim_of(rank(limit), limit)
-
-
 def rank(limit: int, *, full_servers: Iterable[int] = ()) -> list[int]:
     """Return up to `limit` channels that are due, in the order in which they are to be claimed. Reads every watch.
 

@@ -1,7 +1,7 @@
 """Whose turn it is: what is due, ranked once for many claims.
 
-Ranking reads every watch, because no index may contain what each look writes: half a second where a hundred thousand
-are due at once. So a loop ranks thousands, takes from the head of that list claim by claim, and ranks anew when it is
+Ranking reads every watch, because no index may contain what each look writes: a fifth of a second where a hundred
+thousand are due at once. So a loop ranks thousands, takes from the head of that list claim by claim, and ranks anew when it is
 used up, or after ten times as long as ranking took. Whoever falls due meanwhile waits for that.
 """
 

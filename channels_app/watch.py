@@ -81,11 +81,11 @@ class _Loop:
         self.more_is_due = self.has_rung = self.has_ticked = False
 
     def run(self) -> None:
-        while self._turn():
+        while self._step():
             pass
         self._look_at_those_alone()
 
-    def _turn(self) -> bool:
+    def _step(self) -> bool:
         """Do what it is time for; say whether there is more to do. A database that restarts costs nothing that was seen."""
         try:
             goes_on = self._goes_on()

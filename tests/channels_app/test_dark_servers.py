@@ -6,9 +6,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from channels_app import due, invariants, outage, upkeep, verdicts
+from channels_app import invariants, outage, upkeep, verdicts
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Pulse, Reachability, Watch
+from channels_app.turns import Turns
 from incidents.models import Incident, IncidentEvent
 from incidents.readings import Status
 from notifications.models import Notification
@@ -46,7 +47,7 @@ def see(make, at, only=None):
     watches = Watch.objects.all() if only is None else Watch.objects.filter(channel__in=only)
     watches.update(next_look_at=timezone.now() - MINUTE, lease_until=None)
     Watch.objects.exclude(channel__in=watches.values("pk")).update(next_look_at=timezone.now() + 5 * MINUTE)
-    orders = due.claim(100)
+    orders = Turns().claim(100)
     return flush(Look(order, make(at=at + n * timedelta(milliseconds=10))) for n, order in enumerate(orders))
 
 
@@ -212,7 +213,7 @@ def test_what_is_back_is_looked_at_at_once(fleet, start):
 
     upkeep.keep_up()
 
-    assert {order.channel_id for order in due.claim(100)} == {number.pk for number in fleet[1:]}
+    assert {order.channel_id for order in Turns().claim(100)} == {number.pk for number in fleet[1:]}
 
 
 def test_what_was_inferred_of_a_server_that_is_back_meanwhile_is_dropped(fleet, start):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from channels_app import due, upkeep
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Reachability, Sweep, Watch
+from channels_app.turns import Turns
 from tests.support import people
 from tests.support.readings import healthy
 
@@ -33,7 +34,7 @@ def channel(clinic, server):
 
 
 def claimed(limit=100):
-    return [order.channel_id for order in due.claim(limit)]
+    return [order.channel_id for order in Turns().claim(limit)]
 
 
 def plan(channel, **fields):
@@ -45,7 +46,7 @@ def test_a_new_channel_is_due_at_once(channel):
 
 
 def test_what_is_claimed_is_not_claimed_again(channel):
-    due.claim(1)
+    Turns().claim(1)
     assert claimed() == []
 
 
@@ -61,7 +62,7 @@ def strikes(channel):
 
 
 def test_a_lease_that_lapsed_is_a_strike_and_claimed_again_under_a_new_number(channel):
-    (first,) = due.claim(1)
+    (first,) = Turns().claim(1)
     lapse(channel)
     second = due.claim_alone()
     assert second.look_no == first.look_no + 1
@@ -69,7 +70,7 @@ def test_a_lease_that_lapsed_is_a_strike_and_claimed_again_under_a_new_number(ch
 
 
 def test_a_channel_that_was_struck_is_claimed_alone(channel):
-    due.claim(1)
+    Turns().claim(1)
     lapse(channel)
     assert due.somebody_waits_alone()
     assert claimed() == []
@@ -82,7 +83,7 @@ def test_a_channel_that_was_struck_is_claimed_alone(channel):
 
 def test_a_channel_in_error_gets_a_second_chance_in_company_and_no_third(channel):
     plan(channel, connection_status="error")
-    due.claim(1)
+    Turns().claim(1)
     lapse(channel)
     assert claimed() == [channel.pk]
 
@@ -95,14 +96,14 @@ def test_a_channel_in_error_gets_a_second_chance_in_company_and_no_third(channel
 def test_who_was_struck_least_comes_first(clinic, server):
     killer, innocent = (people.channel(clinic, server) for _ in range(2))
     upkeep.keep_up()
-    due.claim(2)
+    Turns().claim(2)
     lapse(killer), lapse(innocent)
     plan(killer, strikes=3)
     assert [due.claim_alone().channel_id for _ in range(2)] == [innocent.pk, killer.pk]
 
 
 def test_any_result_takes_the_strikes_away(channel):
-    due.claim(1)
+    Turns().claim(1)
     lapse(channel)
     order = due.claim_alone()
     flush([Look(order, healthy(timezone.now()))])
@@ -119,7 +120,7 @@ def test_a_result_that_cannot_be_written_is_a_result(channel):
 def test_a_claim_that_is_handed_back_is_no_strike_and_keeps_its_turn(channel):
     since = timezone.now() - timedelta(seconds=30)
     plan(channel, next_look_at=since)
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     due.release([(order.channel_id, order.look_no)])
 
     assert Watch.objects.get(channel=channel).next_look_at == since
@@ -243,12 +244,12 @@ def test_a_claim_takes_no_more_than_its_limit(clinic, server):
 def test_a_channels_own_token_is_used_instead_of_the_servers_key(clinic, server):
     people.channel(clinic, server, own_token="its-own")
     upkeep.keep_up()
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     assert order.target.key.reveal() == "its-own"
 
 
 def test_an_order_shows_no_key(channel):
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     assert order.target.key.reveal() == "a-key"
     assert "a-key" not in repr(order)
     assert order.target.key.token not in repr(order)
@@ -375,12 +376,12 @@ def test_the_request_rings_once_it_is_committed(channel, operator, django_captur
 
 
 def test_a_sweep_waits_for_looks_that_began_after_it(channel, operator):
-    due.claim(1)  # under way when asked
+    Turns().claim(1)  # under way when asked
     sweep = due.request(by=operator)
     plan(channel, lease_until=None)
     assert sweep.waiting().count() == 1
 
-    due.claim(1)
+    Turns().claim(1)
     assert sweep.waiting().count() == 1
     plan(channel, lease_until=None)
     assert sweep.waiting().count() == 0
@@ -388,7 +389,7 @@ def test_a_sweep_waits_for_looks_that_began_after_it(channel, operator):
 
 def test_a_sweep_waits_for_a_channel_that_was_handed_back(channel, operator):
     sweep = due.request(by=operator)
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     due.release([(order.channel_id, order.look_no)])
     assert sweep.waiting().count() == 1
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from channels_app import due, upkeep
 from channels_app.flush import MOST_COUNTED, Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Server, Watch
+from channels_app.turns import Turns
 from incidents.causes import UNSEEN_ASKED_TO_WAIT
 from incidents.models import MOST_READINGS, Incident
 from incidents.readings import Status
@@ -43,7 +44,7 @@ def paired(channel):
 
 def claim(channel):
     Watch.objects.filter(channel=channel).update(next_look_at=timezone.now() - SECOND, lease_until=None)
-    (order,) = [order for order in due.claim(100) if order.channel_id == channel.pk]
+    (order,) = [order for order in Turns().claim(100) if order.channel_id == channel.pk]
     return order
 
 
@@ -170,7 +171,7 @@ def test_who_asked_while_a_look_was_under_way_gets_another(paired, operator):
     order = claim(paired)
     due.request(by=operator)
     flush([Look(order, healthy(NOON))])
-    assert [again.channel_id for again in due.claim(1)] == [paired.pk]
+    assert [again.channel_id for again in Turns().claim(1)] == [paired.pk]
 
 
 def test_a_period_lasts_until_status_or_cause_changes(channel):
@@ -229,7 +230,7 @@ def test_many_that_could_not_be_looked_at_are_told_of_in_as_many_queries_as_one(
         channels = [people.channel(clinic, server) for _ in range(size)]
         upkeep.keep_up()
         Watch.objects.filter(channel__in=channels).update(unseen_since=NOON)
-        orders = [order for order in due.claim(100) if order.channel_id in {channel.pk for channel in channels}]
+        orders = [order for order in Turns().claim(100) if order.channel_id in {channel.pk for channel in channels}]
         with CaptureQueriesContext(connection) as queries:
             flush(Look(order, reading(UNSEEN_ASKED_TO_WAIT, None, NOON + timedelta(minutes=15))) for order in orders)
         counts.append(len(queries))
@@ -250,7 +251,7 @@ def test_one_row_that_cannot_be_written_takes_no_other_with_it():
     channels = [people.channel(clinic, server) for _ in range(5)]
     upkeep.keep_up()
     odd = channels[2].pk
-    looks = [Look(order, healthy(NOON, code=10**12 if order.channel_id == odd else None)) for order in due.claim(5)]
+    looks = [Look(order, healthy(NOON, code=10**12 if order.channel_id == odd else None)) for order in Turns().claim(5)]
 
     counts = flush(looks)
 
@@ -312,7 +313,7 @@ def test_a_flush_of_many_takes_as_many_queries_as_one(clinic, server, django_ass
     for _ in range(30):
         people.channel(clinic, server)
     upkeep.keep_up()
-    orders = due.claim(30)
+    orders = Turns().claim(30)
     with django_assert_max_num_queries(7):  # two locks, watches, servers, periods, and the transaction's two
         counts = flush(Look(order, healthy(NOON)) for order in orders)
     assert counts["healthy"] == 30

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from channels_app import due, listing, tasks, upkeep
+from channels_app import listing, tasks, upkeep
 from channels_app.models import Channel, Reachability, Watch
+from channels_app.turns import Turns
 from tests.support import people
 from tests.support.raw_server import ok, raw_server
 from tests.support.simulator import simulator
@@ -41,7 +42,7 @@ def test_each_channel_gets_its_row(clinic, simulator, server):
     kept = listed(channel)
     assert (kept["status"], kept["reason"], kept["integration"]) == ("close", 401, "WHATSAPP-BAILEYS")
     assert "token" not in str(kept)
-    (order,) = due.claim(10)
+    (order,) = Turns().claim(10)
     assert order.target.row == kept
     assert order.target.row_is_fresh
 
@@ -82,7 +83,7 @@ def test_a_list_that_does_not_come_leaves_what_was_known(clinic, simulator, serv
     listing.refresh(server.pk)
 
     assert listed(channel) == {"missing": True}
-    (order,) = due.claim(10)
+    (order,) = Turns().claim(10)
     assert not order.target.row_is_fresh
 
 
@@ -105,7 +106,7 @@ def test_an_old_version_is_never_asked_for_its_list_again(clinic, settings):
 
     assert raw.connections == 1
     assert listed(channel) is None
-    (order,) = due.claim(10)
+    (order,) = Turns().claim(10)
     assert not order.has_list
 
 

@@ -8,9 +8,10 @@ from django.db import transaction
 from django.db.utils import IntegrityError
 from django.utils import timezone
 
-from channels_app import due, outage, upkeep
+from channels_app import outage, upkeep
 from channels_app.flush import Look, flush
 from channels_app.models import Pulse, Watch
+from channels_app.turns import Turns
 from incidents.models import Incident
 from incidents.readings import Status
 from notifications.models import Notification
@@ -33,7 +34,7 @@ def sees(channel, seen) -> None:
     """Let one look at it have seen this."""
     Watch.objects.update(next_look_at=timezone.now() + timedelta(minutes=5), lease_until=None)
     Watch.objects.filter(channel=channel).update(next_look_at=timezone.now())
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     assert flush([Look(order, seen)])["failed"] == 0
 
 

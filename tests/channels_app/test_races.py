@@ -13,6 +13,7 @@ from django.utils import timezone
 from channels_app import due, invariants, reachability, upkeep
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Reachability, Watch
+from channels_app.turns import Turns
 from incidents.models import Incident
 from tests.support import people
 from tests.support.processes import wait_until
@@ -35,7 +36,7 @@ def down():
 
 def claim():
     Watch.objects.update(next_look_at=timezone.now() - timedelta(seconds=1), lease_until=None)
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     return order
 
 
@@ -140,7 +141,7 @@ def test_asking_for_many_never_deadlocks_with_a_flush_of_them():
     asking.start()
     flushes = 0
     while time.monotonic() < ends_at:
-        counts = flush(Look(order, healthy(timezone.now())) for order in due.claim(40))
+        counts = flush(Look(order, healthy(timezone.now())) for order in Turns().claim(40))
         assert not counts["failed"]
         flushes += 1
     asking.join(timeout=30)

@@ -8,11 +8,12 @@ from itertools import pairwise
 import pytest
 from django.utils import timezone
 
-from channels_app import due, stretches, upkeep
+from channels_app import stretches, upkeep
 from channels_app.fleet import week
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Watch
 from channels_app.stretches import State
+from channels_app.turns import Turns
 from incidents.models import Incident
 from tests.support import numbers, people
 from tests.support.readings import NOON, healthy, reading
@@ -25,7 +26,7 @@ def down(clinic):
     upkeep.keep_up()
     for seen in (healthy(NOON), *(reading(at=NOON + timedelta(seconds=after)) for after in (10, 20, 70))):
         Watch.objects.update(next_look_at=timezone.now(), lease_until=None)
-        (order,) = due.claim(1)
+        (order,) = Turns().claim(1)
         flush([Look(order, seen)])
     assert Incident.objects.open().exists()
     return channel
@@ -34,7 +35,7 @@ def down(clinic):
 def test_a_new_channel_gets_its_watch_and_an_old_one_keeps_it(clinic):
     channel = people.channel(clinic)
     upkeep.keep_up()
-    due.claim(1)
+    Turns().claim(1)
     upkeep.keep_up()
     assert Watch.objects.get(channel=channel).look_no == 1
 
@@ -78,19 +79,19 @@ def test_a_channel_that_is_no_longer_watched_is_forgotten_but_for_its_pairing(wa
 
 def test_a_channel_that_has_moved_starts_anew(down):
     Channel.objects.update(instance_name="another")
-    assert due.claim(1) == []  # not before it was forgotten
+    assert Turns().claim(1) == []  # not before it was forgotten
 
     upkeep.keep_up()
 
     watch = Watch.objects.get()
     assert Incident.objects.get().resolution == "moved"
     assert (watch.paired_at, watch.integration, watch.owner_jid) == (None, "", "")
-    assert len(due.claim(1)) == 1
+    assert len(Turns().claim(1)) == 1
 
 
 def test_a_look_in_flight_when_its_channel_was_forgotten_is_dropped(down):
     Watch.objects.update(next_look_at=timezone.now())
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     Channel.objects.update(is_active=False)
     upkeep.keep_up()
     Channel.objects.update(is_active=True)
@@ -103,7 +104,7 @@ def test_a_channel_switched_on_again_starts_a_new_run(down):
     Channel.objects.update(is_active=False)
     upkeep.keep_up()
     Channel.objects.update(is_active=True)
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
     later = NOON + timedelta(days=2)
 
     flush([Look(order, reading(at=later))])

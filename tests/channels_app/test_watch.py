@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from channels_app import bell, due, leaving, watch
 from channels_app.models import Watch
 from channels_app.shares import LEAST
+from channels_app.turns import Turns
 from tests.support import people
 from tests.support.processes import wait_until
 from tests.support.raw_server import refusing_url
@@ -198,20 +199,20 @@ def test_a_loop_that_is_asked_to_leave_writes_what_it_saw_and_hands_back_what_ha
 
     assert Watch.objects.get(channel=slow).connection_status == "open"
     assert Watch.objects.get(channel=stuck).connection_status == "unknown"
-    assert due.claim(10)[0].channel_id == stuck.pk
+    assert Turns().claim(10)[0].channel_id == stuck.pk
 
 
 def test_a_worker_that_is_leaving_starts_no_loop(fast, clinic, simulator, server, asked_to_leave):
     channel_of(simulator.phone("maria"), clinic, server)
     asked_to_leave()
     watch.look_at_what_is_due()
-    assert due.claim(10) == []  # nobody adopted it
+    assert Turns().claim(10) == []  # nobody adopted it
 
 
 def test_a_look_holds_no_transaction_and_touches_no_database(fast, clinic, simulator, server, django_db_blocker):
     channel_of(simulator.phone("maria"), clinic, server)
     watch.upkeep.keep_up()
-    (order,) = due.claim(1)
+    (order,) = Turns().claim(1)
 
     with django_db_blocker.block():
         assert watch.look(order).seen.cause == "connected"

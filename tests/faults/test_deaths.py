@@ -5,7 +5,6 @@ import secrets
 
 import pytest
 
-from channels_app import due
 from channels_app.models import Watch
 from incidents import ledger
 from notifications import announce
@@ -59,7 +58,6 @@ def test_a_worker_that_dies_at_a_point_of_chance_s_choice_is_followed_by_one_tha
     assert (product.folder / "died").exists()
 
 
-@pytest.mark.skipif("strikes" not in due._CLAIM, reason="the claim does not count strikes yet")
 def test_a_number_that_kills_whoever_looks_at_it_costs_the_others_nothing(fleet, product):
     deadly, others = fleet.numbers[0], fleet.numbers[1:]
     product.worker(**{DEADLY: deadly.channel.instance_name}), product.beat()

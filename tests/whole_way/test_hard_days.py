@@ -5,8 +5,8 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from channels_app import due
 from channels_app.models import Watch
+from channels_app.turns import Turns
 from config.celery import MOST_FILES
 from tests.support import people
 from tests.support.deadly import DEADLY
@@ -65,7 +65,7 @@ def test_a_worker_with_its_hands_full_leaves_when_it_is_told_and_leaves_nothing_
     assert seconds < deadline / 2  # Celery's own goodbye; what hangs is not waited for
     assert not Watch.objects.exclude(lease_until=None)
     assert not Watch.objects.filter(strikes__gt=0)
-    assert {order.channel_id for order in due.claim(100)} >= {channel.pk for channel in stuck[:1]}
+    assert {order.channel_id for order in Turns().claim(100)} >= {channel.pk for channel in stuck[:1]}
 
 
 def test_a_worker_may_open_as_many_files_as_the_machine_lets_it(place, processes):
