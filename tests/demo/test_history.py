@@ -8,9 +8,10 @@ from django.db.models import Count, F, Max, Min, Q
 from django.utils import timezone
 
 from channels_app import invariants
-from channels_app.due import Order, claim
+from channels_app.due import Order
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Watch
+from channels_app.turns import Turns
 from channels_app.upkeep import keep_up
 from core import clock
 from demo import fleet, history
@@ -55,7 +56,7 @@ def the_watch_looks(*, after: timedelta = timedelta(0)) -> None:
     keep_up()
     now = clock.database_now()
     Watch.objects.update(next_look_at=now)
-    flush([Look(order, seen(order, now + after)) for order in claim(100)])
+    flush([Look(order, seen(order, now + after)) for order in Turns().claim(100)])
 
 
 def test_the_records_are_clean_after_seeding_and_after_the_watch_has_gone_on(week):
