@@ -389,7 +389,8 @@ _READ = {
     "status_since": "w.status_since",
     "cause_since": "w.cause_since",
     "cause_streak": "w.cause_streak",
-    "is_listed": "case when w.listed_at is not null then w.listed ->> 'missing' is null end",
+    # A list of old says nothing of what is missing now.
+    "is_listed": "case when w.listed_at >= w.cause_since then w.listed ->> 'missing' is null end",
     "last_open_at": "w.last_open_at",
     "paired_at": "w.paired_at",
     "integration": "w.integration",

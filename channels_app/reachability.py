@@ -17,7 +17,7 @@ from channels_app import bell, verdicts
 from channels_app.due import WATCHED
 from channels_app.verdicts import History, Host, Limits, ServerState, Witness
 from incidents import ledger, servers
-from incidents.readings import Reading, Status
+from incidents.readings import Health, Reading, Status
 from incidents.server_notices import ServerOutage
 
 PATIENCE = 10  # minutes after which a server's incident waits for no number any more
@@ -35,6 +35,10 @@ class Seen:
     server_id: int
     reading: Reading
     history: History
+
+    @property
+    def was_answered(self) -> bool:
+        return self.reading.health is not Health.UNSEEN and not self.reading.inferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Servers:
     @cached_property
     def _storms(self) -> dict[int, Storm]:
         """The servers that refuse every instance token since the first refusal. A query only where one was refused."""
-        looked = [look for look in self._looks.values() if look.history.has_own_token and not look.reading.inferred]
+        looked = [look for look in self._looks.values() if look.history.has_own_token and look.was_answered]
         refused = [look for look in looked if look.reading.cause == "key_rejected"]
         servers = sorted({look.server_id for look in refused})
         if not servers:

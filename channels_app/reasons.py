@@ -1,5 +1,7 @@
 """Which looks may ask a server why a number is down: a few do, and where many want to, its list is asked for instead.
 
+So it is where the server says again that it does not know a number: only its list can deny that.
+
 One per loop, shared by the threads that look.
 """
 
@@ -29,6 +31,10 @@ class Reasons:
             if self._asked[server_id, is_bad] == MOST_ASKED + 1:
                 self._lists_wanted.add(server_id)
             return self._asked[server_id, is_bad] <= MOST_ASKED
+
+    def want_list(self, server_id: int) -> None:
+        with self._lock:
+            self._lists_wanted.add(server_id)
 
     def lists_wanted(self) -> set[int]:
         """Take the servers whose list is wanted."""

@@ -82,7 +82,7 @@ class History:
     is_paired: bool = False  # it has been connected once
     last_open_at: datetime | None = None
     has_own_token: bool = False
-    is_listed: bool | None = None  # by the server's full list; None: not known
+    is_listed: bool | None = None  # by a full list of the server since `cause_since`; None: not known
 
     @property
     def was_healthy(self) -> bool:
@@ -135,6 +135,11 @@ def darken(server: ServerState, cause: str, *, others_are_healthy: bool) -> Serv
 def darken_by_storm(server: ServerState) -> ServerState:
     """Close the circuit of a server that refuses every token it is asked with: its database is gone."""
     return server if server.is_dark else replace(server, dark_since=server.refused_since, dark_cause="server_error")
+
+
+def _is_dark_by_storm(server: ServerState) -> bool:
+    """Then a probe that is refused is one more drop of the storm, though the others are not looked at any more."""
+    return server.is_dark and server.refused_since is not None
 
 
 def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
@@ -196,13 +201,12 @@ def is_local(seen: Reading) -> bool:
 def offline_since(hosts: Iterable[Host], witness: Witness | None) -> datetime | None:
     """Say since when it is our own network that is gone; None where it is there, or where that cannot be told.
 
-    With a witness, it decides. Without one it takes three hosts at least, of which none gave more than a local error
-    since the first of these: fewer, and the trouble is the servers'.
+    It takes a witness that fails too, or three hosts at least, of which none gave more than a local error since the first
+    of these: fewer, and the trouble is the servers'.
     """
     hosts = list(hosts)
-    if witness is not None:
-        since = witness.failing_since
-        return since if since and not _any_answered(hosts, since) else None
+    if witness and witness.failing_since and not _any_answered(hosts, witness.failing_since):
+        return witness.failing_since
     local = [host.failing_locally_since for host in hosts if host.failing_locally_since]
     if len(local) < HOSTS_UNTIL_OFFLINE:
         return None
@@ -234,7 +238,7 @@ def settle(
         return replace(seen, status=None, cause=UNSEEN_OWN_NETWORK)
     if seen.health is Health.UNHEALTHY and (left := _grace_left(server, seen.at, limits)):
         return replace(seen, status=None, cause=UNSEEN_SERVER_BACK, again_in=left)
-    if is_storm and seen.cause == "key_rejected" and history.has_own_token:
+    if seen.cause == "key_rejected" and history.has_own_token and (is_storm or _is_dark_by_storm(server)):
         return replace(seen, cause="server_error")
     return _by_its_history(seen, history, limits)
 

@@ -23,6 +23,7 @@ from channels_app.gateways import evolution
 from channels_app.reasons import Reasons
 from channels_app.shares import HELD_SECONDS, Shares
 from channels_app.turns import Turns
+from incidents.readings import Reading
 
 log = structlog.get_logger(__name__)
 
@@ -228,8 +229,11 @@ class _Loop:
         if error := ended.exception():  # a gateway never raises: this is our own mistake, and one channel's matter
             log.error("a look failed; its lease will lapse", error=type(error).__name__, exc_info=error)
             return
+        seen = ended.result().seen
         self._keep(ended.result())
-        if ended.result().seen.cause in verdicts.SERVER_WIDE:
+        if order.has_list and _is_missing_again(order, seen):
+            self.reasons.want_list(order.server_id)
+        if seen.cause in verdicts.SERVER_WIDE:
             now = time.monotonic()
             self.probe_at[order.server_id] = now + settings.HEARTBEAT_RECHECK_SECONDS
             if has_room_again:  # whether it is dark is known before more of it is claimed, and waits for a deadline again
@@ -261,6 +265,12 @@ class _Loop:
             log.warning("a look ended with its process; now alone", channel=order.channel_id)
             self.waiting.append(look(order))
             self._flush()
+
+
+def _is_missing_again(order: Order, seen: Reading) -> bool:
+    """Did the server say anew that it knows no such number? Its list may deny that."""
+    known = order.target.known
+    return seen.cause == "instance_missing" and known is not None and (known.cause, known.code) == ("server_error", seen.code)
 
 
 def _log_flush(counts: Counter, looked: int, seconds: float) -> None:

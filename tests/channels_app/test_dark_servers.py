@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from channels_app import invariants, outage, upkeep, verdicts
+from channels_app import bell, invariants, outage, upkeep, verdicts
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Pulse, Reachability, Watch
 from channels_app.turns import Turns
@@ -57,6 +57,10 @@ def dead(*, at):
 
 def logged_out(*, at):
     return reading("logged_out", Status.DISCONNECTED, at, raw_state="close", code=401)
+
+
+def refused(*, at):
+    return reading("key_rejected", Status.ERROR, at, code=401)
 
 
 def inferred(*, at):
@@ -127,6 +131,23 @@ def test_a_server_that_is_down_for_less_than_that_is_nobodys_worry_yet(fleet, ad
     upkeep.keep_up()
 
     assert told(admin) == []
+
+
+def test_clinics_can_be_told_at_once(fleet, admin, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = 0
+    die(timezone.now() - 90 * SECOND)
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)] == ["server_down"]
+
+
+def test_a_clinic_that_wants_to_be_warned_later_is_told_when_its_own_threshold_has_passed(fleet, start, admin, outsider):
+    Channel.objects.filter(tenant=outsider.memberships.get().tenant).update(heartbeat_threshold_minutes=60)
+    die(start)
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)] == ["server_down"]
+    assert told(outsider) == []
 
 
 def test_clinics_can_be_told_on_their_pages_only(fleet, start, admin, settings):
@@ -269,19 +290,42 @@ def test_tokens_that_are_all_refused_are_one_dead_server(fleet, start, operator)
     Channel.objects.update(own_token="a-token")
     see(healthy, start - 30 * SECOND)
     for after in (0, 10, 70):
-        see(lambda *, at: reading("key_rejected", Status.ERROR, at, code=401), start + after * SECOND)
+        see(refused, start + after * SECOND)
 
     assert set(Watch.objects.values_list("cause", flat=True)) == {"server_error"}
     assert server_incident().cause == "server_error"
     assert len(told(operator)) == 1
 
 
+def test_while_a_storm_has_darkened_the_server_a_probe_that_is_refused_is_the_server_s_trouble_still(fleet, start):
+    Channel.objects.update(own_token="a-token")
+    see(healthy, start - 30 * SECOND)
+    see(refused, start)
+    see(lambda *, at: verdicts.infer("server_error", at=at), start + 10 * SECOND, only=fleet[1:])
+    see(refused, start + 20 * SECOND, only=fleet[:1])
+
+    assert set(Watch.objects.values_list("cause", flat=True)) == {"server_error"}
+
+
+def test_a_number_that_is_asked_to_wait_does_not_deny_a_storm(fleet, start):
+    Channel.objects.update(own_token="a-token")
+    see(healthy, start - 30 * SECOND)
+
+    def answer(*, at):
+        waits = at - start == 3 * timedelta(milliseconds=10)  # the fourth
+        return reading("asked_to_wait", None, at, code=429) if waits else refused(at=at)
+
+    see(answer, start)
+
+    assert Watch.objects.filter(cause="server_error").count() == 3
+
+
 def test_one_token_of_several_that_is_refused_is_that_numbers_matter(fleet, start):
     Channel.objects.update(own_token="a-token")
     see(healthy, start - 30 * SECOND)
-    see(lambda *, at: reading("key_rejected", Status.ERROR, at, code=401), start, only=fleet[:1])
+    see(refused, start, only=fleet[:1])
     see(healthy, start + SECOND, only=fleet[1:])
-    see(lambda *, at: reading("key_rejected", Status.ERROR, at, code=401), start + 10 * SECOND, only=fleet[:1])
+    see(refused, start + 10 * SECOND, only=fleet[:1])
 
     assert Watch.objects.get(channel=fleet[0]).cause == "key_rejected"
 
@@ -308,6 +352,29 @@ def test_when_our_own_network_is_gone_no_clinic_is_told_and_the_operator_once(fa
     assert told(operator) == [("warning", "A rede do próprio Vigia caiu")]
     assert Pulse.objects.get().offline_since == start
     assert set(Watch.objects.values_list("connection_status", flat=True)) == {"open"}
+
+
+def test_a_witness_that_fails_too_says_so_where_one_server_is_all_there_is(fleet, start, operator, settings):
+    settings.WITNESS_URLS = ["https://witness.example.com"]
+    Pulse.objects.update(witness_failing_since=start)
+    see(dead, start + SECOND)
+
+    assert Pulse.objects.get().offline_since == start
+    assert set(Watch.objects.values_list("connection_status", flat=True)) == {"open"}
+    assert told(operator) == [("warning", "A rede do próprio Vigia caiu")]
+
+
+@pytest.mark.parametrize(("failing", "asked"), [(True, 1), (False, 0)], ids=["a server fails", "all answer"])
+def test_a_tick_has_the_witness_asked_only_while_a_server_fails(
+    fleet, start, settings, django_capture_on_commit_callbacks, failing, asked
+):
+    settings.WITNESS_URLS = ["https://witness.example.com"]
+    see(dead if failing else healthy, start)
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        upkeep.keep_up()
+
+    assert callbacks.count(bell.ask_the_witness) == asked
 
 
 def test_one_answer_brings_our_network_back(far_apart, start, operator):

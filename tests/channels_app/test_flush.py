@@ -476,3 +476,22 @@ def test_the_clinic_is_told_of_its_turn_at_the_second_reading_in_a_row(paired, a
     lost("logged_out", 300)
 
     assert {n.user for n in Notification.objects.filter(event="action_needed")} == {admin, operator}
+
+
+def missing_for_three_looks(channel, start):
+    """The server says three times over more than a minute that it knows no such number."""
+    return see(channel, *(reading("instance_missing", Status.ERROR, start + n * 40 * SECOND, code=404) for n in range(3)))
+
+
+def test_a_number_that_an_old_list_of_the_server_has_can_go_missing(paired):
+    Watch.objects.update(listed={"name": "recepcao"}, listed_at=NOON - SECOND)
+
+    assert missing_for_three_looks(paired, NOON).cause == "instance_missing"
+
+
+def test_a_number_that_a_list_still_has_since_the_first_404_is_not_missing(paired):
+    Watch.objects.update(listed={"name": "recepcao"}, listed_at=NOON + SECOND)
+
+    watch = missing_for_three_looks(paired, NOON)
+
+    assert (watch.connection_status, watch.cause) == ("error", "server_error")

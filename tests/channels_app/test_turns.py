@@ -1,13 +1,17 @@
 """One ranking for many claims: nobody is claimed twice, nobody who should not be, nobody is forgotten."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from channels_app import due, upkeep
-from channels_app.models import Channel
+from channels_app.models import Channel, Watch
 from channels_app.turns import Turns
 from tests.support import people
 
 FOR_EVER = float("inf")
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -78,3 +82,16 @@ def test_a_ranking_that_was_cut_is_made_anew_when_it_is_used_up(fleet):
 
     assert mine.goes_on
     assert sorted(ids([*first, *mine.claim(4)])) == fleet
+
+
+def test_of_what_is_due_at_the_same_moment_each_server_gets_its_turn(clinic):
+    servers = [people.server(name=f"evo-{n}") for n in range(4)]
+    for server in servers:  # one server's numbers after the other's, as they were imported
+        for _ in range(25):
+            people.channel(clinic, server)
+    upkeep.keep_up()
+    Watch.objects.update(next_look_at=timezone.now() - SECOND)
+
+    first = Turns().claim(25)
+
+    assert {order.server_id for order in first} == {server.pk for server in servers}

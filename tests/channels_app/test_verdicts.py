@@ -217,8 +217,9 @@ def test_without_a_witness_three_hosts_with_local_errors_alone_say_it(hosts, sin
     assert verdicts.offline_since(hosts, None) == since
 
 
-def test_a_witness_that_answers_says_that_it_is_the_servers():
-    assert verdicts.offline_since([GONE] * 10, Witness(None)) is None
+def test_a_witness_that_answers_or_was_never_asked_denies_nothing():
+    assert verdicts.offline_since([GONE] * 3, Witness(None)) == NOON
+    assert verdicts.offline_since([GONE] * 2, Witness(None)) is None
 
 
 def test_a_witness_that_fails_too_says_that_it_is_ours_unless_somebody_answers():

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from celery import current_app
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from channels_app import bell, due, leaving, watch
 from channels_app.models import Watch
@@ -43,6 +44,16 @@ def waiting_rings():
         return connection.default_channel.queue_declare(bell.QUEUE, passive=False).message_count
 
 
+def waiting_errands() -> list[str]:
+    """Take them off the queue."""
+    errands = []
+    with current_app.connection_for_write() as connection:
+        connection.default_channel.queue_declare(bell.ERRANDS)
+        while message := connection.default_channel.basic_get(bell.ERRANDS, no_ack=True):
+            errands.append(message.headers["task"])
+    return errands
+
+
 def test_a_loop_looks_at_everything_that_is_due_and_ends(fast, clinic, simulator, server):
     healthy = channel_of(simulator.phone("maria"), clinic, server)
     phone = simulator.phone("rosa")
@@ -54,6 +65,18 @@ def test_a_loop_looks_at_everything_that_is_due_and_ends(fast, clinic, simulator
     seen = dict(Watch.objects.values_list("channel_id", "cause"))
     assert seen == {healthy.pk: "connected", gone.pk: "logged_out"}
     assert not Watch.objects.exclude(lease_until=None).exists()
+
+
+def test_a_number_that_its_server_does_not_know_twice_has_the_servers_list_asked_for(fast, clinic, server):
+    people.channel(clinic, server, instance_name="deleted")
+    waiting_errands()
+
+    watch.look_at_what_is_due()
+    assert bell.LIST not in waiting_errands()
+
+    Watch.objects.update(next_look_at=timezone.now())
+    watch.look_at_what_is_due()
+    assert bell.LIST in waiting_errands()
 
 
 def test_a_loop_takes_the_waiting_rings_off_the_queue(fast, db):
