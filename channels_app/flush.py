@@ -233,7 +233,7 @@ class _Judged:
         """The run's first reading and its latest ones, with this: what the incident's page shows after the periods before."""
         seen = self.seen
         told = {"at": seen.at.isoformat(), "status": seen.status, "cause": seen.cause}
-        told |= {"raw": seen.raw_state, "code": seen.code, "ms": seen.took_ms}
+        told |= {"inferred": True} if seen.inferred else {"raw": seen.raw_state, "code": seen.code, "ms": seen.took_ms}
         run = [*json.loads(self.row.run_readings), told]
         return run[:1] + run[1:][1 - MOST_READINGS :]
 

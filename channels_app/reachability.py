@@ -18,7 +18,7 @@ from channels_app.due import WATCHED
 from channels_app.verdicts import History, Host, Limits, ServerState, Witness
 from incidents import ledger, servers
 from incidents.readings import Health, Reading, Status
-from incidents.server_notices import ServerOutage
+from incidents.server_notices import ServerOutage, ServerReturn
 
 PATIENCE = 10  # minutes after which a server's incident waits for no number any more
 
@@ -182,13 +182,24 @@ def keep_up() -> None:
         if settings.SERVER_DOWN_TELL_CLINICS is not None and not nobody_has_looked:
             servers.tell_clinics(fallen_before=now - settings.SERVER_DOWN_TELL_CLINICS * limits().minute, at=now)
         cursor.execute(_IS_BACK, {"grace": limits().grace, "patience": PATIENCE * limits().minute})
-        servers.resolve_incidents(dict(cursor.fetchall()), at=now)
+        servers.resolve_incidents(_returns(cursor.fetchall()), at=now)
         cursor.execute(_IS_LEFT)
         servers.close_incidents([server_id for (server_id,) in cursor.fetchall()], at=now)
         if settings.WITNESS_URLS:
             cursor.execute("select exists (select from channels_app_reachability where failing_since is not null)")
             if cursor.fetchone() == (True,):
                 transaction.on_commit(bell.ask_the_witness)
+
+
+def _returns(back: list[tuple[int, datetime]]) -> list[ServerReturn]:
+    """Of these, as (server, since when), with how many of their numbers are connected."""
+    connected: dict[int, dict[int, int]] = defaultdict(dict)
+    if back:
+        with connection.cursor() as cursor:
+            cursor.execute(_CONNECTED, [[server_id for server_id, _ in back]])
+            for server_id, tenant_id, numbers in cursor.fetchall():
+                connected[server_id][tenant_id] = numbers
+    return [ServerReturn(server_id=server_id, at=at, connected=connected[server_id]) for server_id, at in back]
 
 
 def _lock(server_ids: list[int]) -> tuple[dict[int, ServerState], Network]:
@@ -309,6 +320,15 @@ where i.resolved_at is null and r.dark_since is null and r.back_at + %(grace)s <
 order by i.server_id
 for no key update of r
 """
+
+_CONNECTED = f"""
+select c.server_id, c.tenant_id, count(*)
+from channels_app_channel c
+join channels_app_watch w on w.channel_id = c.id
+join tenants_tenant t on t.id = c.tenant_id
+where c.server_id = any(%s) and w.connection_status = 'open' and {WATCHED}
+group by c.server_id, c.tenant_id
+"""  # noqa: S608
 
 # A server on which nothing is watched any more: nobody will ever see it answer.
 _IS_LEFT = f"""

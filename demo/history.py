@@ -5,6 +5,7 @@ is written here keeps every promise that `verify_ledger` asks for, also when the
 A phone that was ever looked at is left alone.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from incidents.causes import CAUSES
 from incidents.ledger import Bad, Recovered
 from incidents.models import Incident
 from incidents.readings import Reading, Status
-from incidents.server_notices import ServerOutage
+from incidents.server_notices import ServerOutage, ServerReturn
 from notifications.models import Notification
 from tenants.models import User
 
@@ -228,7 +229,8 @@ def _put_the_server_on_record(channels: list[Channel], *, began: datetime) -> No
     )
     servers.tell_clinics(fallen_before=began, at=began + TOLD_AFTER)
     ledger.resolve_incidents(Recovered(subject=_subject(channel), at=ended) for channel in channels)
-    servers.resolve_incidents({server.pk: ended}, at=ended)
+    back = ServerReturn(server_id=server.pk, at=ended, connected=Counter(channel.tenant_id for channel in channels))
+    servers.resolve_incidents([back], at=ended)
 
 
 def _bad(channel: Channel, first: Stage, began: datetime) -> Bad:

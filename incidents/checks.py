@@ -38,10 +38,13 @@ class Seen:
     raw: str  # the server's own word, cleaned
     code: int | None
     took_ms: int | None
+    is_inferred: bool  # nobody looked at the number itself: its server was down as a whole
 
     @property
     def answer(self) -> str:
         """`close, 401`; a code alone says that it is one."""
+        if self.is_inferred:
+            return gettext("not asked: its server was down")
         if self.raw:
             return f"{self.raw}, {self.code}" if self.code else self.raw
         return gettext("code {code}").format(code=self.code) if self.code else ""
@@ -97,4 +100,5 @@ def _seen(reading: dict, at: datetime) -> Seen:
         raw=reading.get("raw") or "",
         code=reading.get("code"),
         took_ms=reading.get("ms"),
+        is_inferred=reading.get("inferred", False),
     )

@@ -1,6 +1,6 @@
 """A server's death in words: for the operators, and the one calm notice of each of its clinics."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,15 @@ class ServerOutage:
     clinics: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReturn:
+    """A server that is back, with what its sentences need."""
+
+    server_id: int
+    at: datetime
+    connected: Mapping[int, int]  # watched numbers that are connected, by tenant
+
+
 def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice:
     """Tell the operators of a server that is down as a whole."""
     step = format_lazy(CAUSES[down.cause].operator_step, server=down.name, host=down.host, code="?", received="?")
@@ -54,7 +63,9 @@ def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice
     )
 
 
-def server_up(incident: Incident, children: Sequence[Incident], *, at: datetime, told: Collection[int]) -> Notice:
+def server_up(
+    incident: Incident, back: ServerReturn, children: Sequence[Incident], *, at: datetime, told: Collection[int]
+) -> Notice:
     """Tell the operators who were told how many came back, and who did not."""
     body = format_lazy(
         "{} {}",
@@ -63,7 +74,7 @@ def server_up(incident: Incident, children: Sequence[Incident], *, at: datetime,
             end=moment(incident.resolved_at, at),
             length=spell(incident.resolved_at - incident.started_at),
         ),
-        _how_many(children, with_clinic=True),
+        _how_many(sum(back.connected.values()), children, with_clinic=True),
     )
     return Notice(
         dedupe_key=f"incident:{incident.pk}:resolved",
@@ -89,9 +100,16 @@ def calm(child: Incident, *, at: datetime, support_knows: bool) -> Notice:
 
 
 def calm_again(
-    incident: Incident, child: Incident, of_clinic: Sequence[Incident], *, at: datetime, told: Collection[int]
+    incident: Incident,
+    back: ServerReturn,
+    child: Incident,
+    of_clinic: Sequence[Incident],
+    *,
+    at: datetime,
+    told: Collection[int],
 ) -> Notice:
     """Tell a clinic that was told that its server is back, and which of its numbers are not."""
+    connected = back.connected.get(child.tenant_id, 0)
     body = format_lazy(
         "{} {}",
         format_lazy(
@@ -100,7 +118,7 @@ def calm_again(
             end=moment(incident.resolved_at, at),
             length=spell(incident.resolved_at - incident.started_at),
         ),
-        _how_many(of_clinic, with_clinic=False) if any(one.resolved_at is None for one in of_clinic) else "",
+        _how_many(connected, of_clinic, with_clinic=False) if any(one.resolved_at is None for one in of_clinic) else "",
     )
     return _of_clinic(
         child, incident.pk, Notification.Event.SERVER_BACK, Text(_("The message server is back"), body), only=told
@@ -121,12 +139,11 @@ def _of_clinic(
     )
 
 
-def _how_many(children: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
-    """Say how many numbers are connected again and which are not: 55 voltaram, 5 não: …"""
-    back = [child for child in children if child.resolution == Incident.Resolution.RECOVERED]
+def _how_many(connected: int, children: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
+    """Say how many numbers are connected again, in an incident of their own or not, and which are not: 55 voltaram, 5 não: …"""
     down = [child for child in children if child.resolved_at is None]
     if not down:
-        return format_lazy(_("{back} came back."), back=len(back))
+        return format_lazy(_("{back} came back."), back=connected)
     names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in down]
     shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
-    return format_lazy(_("{back} came back, {down} did not: {names}"), back=len(back), down=len(down), names=shown)
+    return format_lazy(_("{back} came back, {down} did not: {names}"), back=connected, down=len(down), names=shown)

@@ -6,7 +6,7 @@ and speaks only of the rows that this transaction won.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from incidents import server_notices as notices
 from incidents.models import Incident, IncidentEvent
-from incidents.server_notices import ServerOutage
+from incidents.server_notices import ServerOutage, ServerReturn
 from notifications import announce
 from notifications.announce import Notice
 from notifications.models import Notification
@@ -66,16 +66,17 @@ def tell_clinics(*, fallen_before: datetime, at: datetime) -> int:
     return len(_tell(messages, at=at))
 
 
-def resolve_incidents(back: Mapping[int, datetime], *, at: datetime) -> int:
-    """Resolve the incidents of these servers, back since then; return how many there were.
+def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
+    """Resolve the incidents of these servers; return how many there were.
 
     Everybody who was told hears it once. A number that is still down leaves its server's incident: it is announced as its
     own at its next reading.
     """
+    back = {item.server_id: item for item in back}
     if not back:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(_RESOLVE, [list(back), list(back.values())])
+        cursor.execute(_RESOLVE, [list(back), [item.at for item in back.values()]])
         won = dict(cursor.fetchall())
     incidents = list(Incident.objects.filter(pk__in=won).select_related("server"))
     IncidentEvent.objects.bulk_create(
@@ -85,12 +86,13 @@ def resolve_incidents(back: Mapping[int, datetime], *, at: datetime) -> int:
     children = _children(won)
     told = _told(incidents, children)
     for incident in incidents:
-        of_it = children[incident.pk]
-        messages = [(notices.server_up(incident, of_it, at=at, told=told[incident.pk]), incident.tenant_id)]
+        of_it, its_return = children[incident.pk], back[incident.server_id]
+        messages = [(notices.server_up(incident, its_return, of_it, at=at, told=told[incident.pk]), incident.tenant_id)]
         for child in of_it:
             if child.pk in told:
                 of_clinic = [one for one in of_it if one.tenant_id == child.tenant_id]
-                messages.append((notices.calm_again(incident, child, of_clinic, at=at, told=told[child.pk]), child.tenant_id))
+                again = notices.calm_again(incident, its_return, child, of_clinic, at=at, told=told[child.pk])
+                messages.append((again, child.tenant_id))
         _tell([message for message in messages if message[0].only], at=at)
         log.info("server incident resolved", incident=incident.pk, server=incident.server_id)
     Incident.objects.open().filter(parent__in=won).update(parent=None)

@@ -196,6 +196,24 @@ def test_when_the_server_is_back_everybody_who_was_told_hears_it_once(fleet, sta
     assert violations() == {}
 
 
+def test_who_is_back_is_counted_by_numbers_and_not_by_those_that_had_come_to_an_incident(fleet, start, operator):
+    Channel.objects.filter(pk__in=[number.pk for number in fleet[2:]]).update(heartbeat_threshold_minutes=60)
+    die(start)
+    come_back(start + 20 * MINUTE)
+    upkeep.keep_up()
+
+    assert server_incident().children.count() == 2
+    assert "4 voltaram." in Notification.objects.get(user=operator, event="resolved").body
+
+
+def test_what_was_inferred_is_on_record_as_such(fleet, start, operator):
+    die(start)
+
+    first, *others = Incident.objects.get(channel=fleet[0]).readings
+    assert (first.get("inferred"), first["raw"]) == (None, "timeout")
+    assert [reading["inferred"] for reading in others] == [True] * 3
+
+
 def test_a_number_that_is_still_down_leaves_the_server_and_is_announced_as_its_own(fleet, start, admin, operator):
     lost = fleet[1]
     die(start)

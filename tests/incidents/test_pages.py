@@ -260,6 +260,16 @@ def test_a_clinic_reads_when_it_was_connected_and_not_the_servers_words(channel,
     assert "close" not in see(admin, page_of(incident)).content.decode()
 
 
+def test_what_nobody_looked_at_is_said_to_be_the_servers(channel, admin, operator, see):
+    incident = opened(channel)
+    inferred = {"at": NOON.isoformat(), "status": "error", "cause": "server_unreachable", "inferred": True}
+    Incident.objects.update(readings=[inferred])
+
+    words = "09:00:00 Falha no servidor não consultado: o servidor estava fora do ar"
+    assert around_start(see(operator, page_of(incident)))[-1] == f"{words} -"
+    assert around_start(see(admin, page_of(incident)))[-1] == words
+
+
 def test_a_blind_time_before_it_stands_between_the_last_period_and_the_first_reading(channel, admin, see):
     was(channel, "open", -300, -20, "connected")
     incident = opened(channel)
