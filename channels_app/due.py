@@ -158,8 +158,9 @@ def request_once(*, by: User, channel_id: int) -> Sweep:
             raise PermissionDenied
         # Of two at the same moment, the second waits here until the first has ended, and then sees what that asked for.
         channel.select_for_update(no_key=True).values("pk").first()
-        recent = Sweep.objects.filter(Q(channel=channel_id) | Q(channel=None, tenant=tenant_id), started_at__gt=Now() - JOINED)
-        last = recent.order_by("-started_at", "-pk").first()
+        recent = Q(started_at__gt=Now() - JOINED, started_at__lte=Now())
+        mine = Sweep.objects.filter(recent, Q(channel=channel_id) | Q(channel=None, tenant=tenant_id))
+        last = mine.order_by("-started_at", "-pk").first()
         if last and last.waiting().filter(pk=channel_id).exists():
             return last
         return request(by=by, channel_id=channel_id)

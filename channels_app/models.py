@@ -4,7 +4,7 @@ A person writes `Server` and `Channel`; the service alone writes the rest. Every
 `tenant_id`, tied to its parent's by a composite foreign key in the migration.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -301,15 +301,21 @@ class ConnectionPeriod(models.Model):
         return f"{self.channel}: {self.get_status_display()}"
 
 
+def looked_at_since(asked_at: datetime | OuterRef) -> Q:
+    """The condition for a channel that a look which began after this moment has ended. `Number.is_waited_for` is its twin."""
+    has_verdict = Q(watch__last_verdict_at__gte=asked_at)  # a verdict's time is its look's start
+    return has_verdict | Q(watch__look_started_at__gte=asked_at, watch__lease_until=None)
+
+
 class SweepQuerySet(models.QuerySet):
     def of_everything(self) -> "SweepQuerySet":
         return self.filter(tenant=None, channel=None)
 
     def running(self) -> "SweepQuerySet":
         """Those of everything for which some number still waits. What was asked too long ago nobody waits for any more."""
-        looked_at = Q(watch__look_started_at__gte=OuterRef("started_at"), watch__lease_until=None)
-        waiting = Channel.objects.watched().exclude(looked_at)
-        return self.of_everything().filter(Exists(waiting), started_at__gt=Now() - Sweep.WAITED_FOR)
+        waiting = Channel.objects.watched().exclude(looked_at_since(OuterRef("started_at")))
+        recent = Q(started_at__gt=Now() - Sweep.WAITED_FOR, started_at__lte=Now())  # what lies ahead, a clock left behind
+        return self.of_everything().filter(recent, Exists(waiting))
 
 
 class Sweep(models.Model):
@@ -349,9 +355,7 @@ class Sweep(models.Model):
 
     def waiting(self) -> ChannelQuerySet:
         """Those whose look after the asking has not ended yet. A look in flight when asked does not count."""
-        began_after = Q(watch__last_verdict_at__gte=self.started_at)  # a verdict's time is its look's start
-        ended = began_after | Q(watch__look_started_at__gte=self.started_at, watch__lease_until=None)
-        return self.channels().exclude(ended)
+        return self.channels().exclude(looked_at_since(self.started_at))
 
 
 class Pulse(models.Model):

@@ -25,13 +25,8 @@ def read(channels: Collection[Channel], now: datetime) -> dict[int, Sweep]:
 
 
 def is_waited_for(sweep: Sweep | None, number: Number) -> bool:
-    """As Sweep.waiting() has it: the look after the asking has not ended. Without a query per number."""
-    if sweep is None or not number.is_watched or number.now - sweep.started_at > Sweep.WAITED_FOR:
-        return False
-    began, verdict = number.watch.look_started_at, number.watch.last_verdict_at
-    if verdict is not None and verdict >= sweep.started_at:
-        return False
-    return began is None or began < sweep.started_at or number.watch.lease_until is not None
+    """As Sweep.waiting() has it, without a query per number."""
+    return sweep is not None and number.is_waited_for(sweep.started_at)
 
 
 def sentence(sweep: Sweep | None, number: Number) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import HAS_INCIDENT, Pill, Selection, ended_in_week, everyone
 from channels_app.fleet.standing import Group, late_before
-from channels_app.models import Sweep
+from channels_app.models import Sweep, looked_at_since
 
 # Whatever number is asked for
 _FAILING = ("server_unreachable", "server_error", "key_rejected", "wrong_address", "certificate", "address_refused")
@@ -135,7 +135,7 @@ def census(selection: Selection, now: datetime, sweep: Sweep | None = None) -> C
 
 def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str, Q]:
     """What PostgreSQL has to say of a number beside its group; what follows from them is said in Python."""
-    looked_at = Q(watch__look_started_at__gte=sweep.started_at, watch__lease_until=None) if sweep else Q()
+    looked_at = looked_at_since(sweep.started_at) if sweep else Q()
     return {
         "server_fails": Q(watch__cause__in=_FAILING),
         "checked_late": Q(watch__last_health_check__lt=late_before(now)),

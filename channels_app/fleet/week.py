@@ -53,6 +53,7 @@ def measure_if_due() -> bool:
 _CLAIM = """
 update channels_app_pulse set week_measured_at = statement_timestamp()
 where week_measured_at is null or week_numbers = 0 or week_measured_at <= statement_timestamp() - %s
+    or week_measured_at > statement_timestamp()  -- a clock went back
 """
 
 # Until when an open period holds is said as in stretches.seen_until.

@@ -1,7 +1,7 @@
 """One number as the operator sees it: state, cause and next step, a week of periods and incidents, server, settings."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from channels_app import availability, fleet
-from channels_app.models import Channel, ConnectionPeriod, Sweep
+from channels_app.models import Channel, ConnectionPeriod
 from channels_app.number import TONES, Number, read_periods, title_of, watch_of
 from channels_app.views.check import ask_or_not_found
 from incidents import advice
@@ -55,7 +55,7 @@ def _channel(pk: int) -> dict:
         "watch": getattr(channel, "watch", None),
         "standing": row.standing,
         "step": _step(number),
-        "is_waiting": _is_waited_for(number),
+        "is_waiting": number.is_waited_for(number.watch.requested_at),
         "periods": [_Line.of(period, number) for period in reversed(periods[-PERIODS_SHOWN:])],
         "periods_hidden": max(0, len(periods) - PERIODS_SHOWN),
         "week": number.week(periods, incidents) if number.is_verifiable else None,
@@ -90,14 +90,6 @@ def _step(number: Number):
         return ""
     subject = number.subject(server_name=server.name, server_host=_server_host(number.channel))
     return advice.operator_step(watch.cause, subject, number=watch.code, received=watch.raw_state)
-
-
-def _is_waited_for(number: Number) -> bool:
-    asked_at: datetime | None = number.watch.requested_at
-    if asked_at is None or number.now - asked_at > Sweep.WAITED_FOR or not number.is_watched:
-        return False
-    began = number.watch.look_started_at
-    return began is None or began < asked_at or number.watch.lease_until is not None
 
 
 def _server_host(channel: Channel) -> str:

@@ -529,6 +529,27 @@ def test_once_all_were_looked_at_the_bar_asks_no_more_and_a_new_check_can_be_ask
     assert Sweep.objects.count() == 2
 
 
+def test_a_number_that_is_just_looked_at_again_keeps_no_check_of_everything_running(desk, number):
+    channel = number()
+    desk.post(f"{PAGE}/verificar")
+    later = timezone.now() + timedelta(seconds=1)
+    under_way = {"look_started_at": later, "lease_until": later + timedelta(minutes=1)}
+    Watch.objects.filter(channel=channel).update(last_verdict_at=later, **under_way)
+
+    assert desk.get(PAGE).context["whole"].waiting == 0
+    desk.post(f"{PAGE}/verificar")
+    assert Sweep.objects.count() == 2
+
+
+def test_a_check_that_a_clock_left_in_the_future_is_not_joined(desk, number):
+    number()
+    Sweep.objects.create(started_at=timezone.now() + timedelta(hours=1))
+
+    desk.post(f"{PAGE}/verificar")
+
+    assert Sweep.objects.count() == 2
+
+
 # --- Many at once
 
 

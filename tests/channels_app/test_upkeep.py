@@ -228,6 +228,13 @@ def test_the_week_is_measured_every_five_minutes_by_one_worker(number):
     assert Pulse.objects.get().week_numbers == 2
 
 
+def test_a_clock_that_went_back_does_not_stop_the_week(number):
+    week.measure_if_due()
+    Pulse.objects.update(week_measured_at=timezone.now() + timedelta(hours=1))
+
+    assert week.measure_if_due()
+
+
 def test_the_first_number_in_the_count_is_measured_at_once(number):
     assert measured()[0] == 0
 
