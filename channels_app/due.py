@@ -308,7 +308,8 @@ returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
     coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.heartbeat_threshold_minutes,
     w.connection_status, w.cause, w.raw_state, w.code, w.integration, w.paired_at is not null,
     w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak,
-    w.listed::text, w.listed_at, s.api_key <> '' and not coalesce(r.is_legacy, false), coalesce(r.dark_cause, ''),
+    w.listed::text, w.listed_at, s.api_key <> '' and not coalesce(r.is_legacy, false),
+    case when r.dark_cause = 'key_rejected' and c.own_token <> '' then '' else coalesce(r.dark_cause, '') end,
     w.look_started_at
 """  # noqa: S608 (our own constants)
 

@@ -131,6 +131,7 @@ class _Row:
     code: int | None
     incident_open: bool
     unstable_open: bool
+    has_parent: bool
     opened_before: list[datetime]
 
     def is_still_of(self, order: Order) -> bool:
@@ -168,7 +169,7 @@ class _Row:
             is_paired=self.paired_at is not None or _shows_pairing(seen),
             was_healthy=self.was_healthy(seen),
             health_changes=tuple(self.health_changes) if self.last_verdict_at else (),
-            opened_before=tuple(self.opened_before),
+            opened_before=() if self.is_its_servers(seen) else tuple(self.opened_before),
             last_verdict_at=self.last_verdict_at,
             unseen_since=self.unseen_since,
         )
@@ -179,6 +180,10 @@ class _Row:
         if self.paired_at is None or self.status == Status.UNKNOWN or is_the_servers:
             return None
         return self.status == Status.OPEN
+
+    def is_its_servers(self, seen: Reading) -> bool:
+        """Is it a trouble that the number shares with others of its server?"""
+        return seen.cause in verdicts.SERVER_WIDE or (seen.cause == "key_rejected" and not self.has_own_token)
 
     def streak(self, seen: Reading) -> int:
         """Return how many verdicts in a row have this cause and code, this one counted."""
@@ -216,8 +221,7 @@ class _Judged:
 
     @property
     def is_its_servers(self) -> bool:
-        """Is it a trouble that all numbers of a server share?"""
-        return self.seen.cause in verdicts.SERVER_WIDE or self.seen.cause == "key_rejected"
+        return self.row.is_its_servers(self.seen)
 
     @property
     def changes_period(self) -> bool:
@@ -341,7 +345,7 @@ def _put_on_record(judged: list[_Judged], servers: Servers) -> Counter:
     opening = [*by_step.get(Step.INCIDENT_OPENS, ()), *by_step.get(Step.UNSTABLE_OPENS, ())]
     opened = ledger.open_incidents(_with_parents(opening, servers))
     staying = [*by_step.get(Step.INCIDENT_STAYS, ()), *by_step.get(Step.UNSTABLE_STAYS, ())]
-    ledger.keep_incidents(item.bad() for item in staying)
+    ledger.keep_incidents(_with_their_servers(staying, servers))
     ended = by_step.get(Step.INCIDENT_RESOLVES, ())
     resolved = ledger.resolve_incidents(
         Recovered(subject=item.row.subject(), at=item.decision.resolved_at)
@@ -355,8 +359,18 @@ def _put_on_record(judged: list[_Judged], servers: Servers) -> Counter:
         for item in by_step.get(Step.UNSEEN, ())
         if item.decision.unseen_too_long and item.seen.cause != UNSEEN_OWN_NETWORK  # of that they hear once for all
     ]
-    ledger.warn_unseen((item.row.subject(), item.decision.unseen_since, item.seen.at) for item in unseen)
+    ledger.warn_unseen((item.row.subject(), item.decision.unseen_since, item.seen) for item in unseen)
     return Counter(opened=opened, resolved=resolved)
+
+
+def _with_their_servers(staying: list[_Judged], servers: Servers) -> Iterator[Bad]:
+    """Have the server's own incident opened where that has come down since: it may have no number left that opens one."""
+    down = [item for item in staying if item.is_its_servers and not item.row.has_parent]
+    servers.open_incidents(
+        item.row.server_id for item in down if servers.is_dark_for(item.row.server_id, item.policy.threshold, at=item.seen.at)
+    )
+    for item in staying:
+        yield replace(item.bad(), is_its_servers=item.is_its_servers and servers.is_dark(item.row.server_id))
 
 
 def _with_parents(opening: list[_Judged], servers: Servers) -> Iterator[Bad]:
@@ -408,6 +422,7 @@ _READ = {
     "code": "w.code",
     "incident_open": "i.id is not null",
     "unstable_open": "coalesce(i.kind = 'unstable', false)",
+    "has_parent": "i.parent_id is not null",  # the incident that is open hangs on its server's
     "opened_before": f"""case when w.first_unhealthy_at is not null and i.id is null then array(
         select b.opened_at from incidents_incident b
         where b.channel_id = w.channel_id and b.resolution = 'recovered' and b.parent_id is null

@@ -20,6 +20,7 @@ from incidents import ledger, servers
 from incidents.readings import Health, Reading, Status
 from incidents.server_notices import ServerOutage, ServerReturn
 
+_TICK_LOCK = 7_301_002  # any number that no other advisory lock of ours uses
 PATIENCE = 10  # minutes after which a server's incident waits for no number any more
 
 
@@ -85,6 +86,11 @@ class Servers:
 
     def is_dark(self, server_id: int) -> bool:
         return self.states[server_id].is_dark
+
+    def is_dark_for(self, server_id: int, length: timedelta, *, at: datetime) -> bool:
+        """Has it been down as a whole for so long at this moment?"""
+        since = self.states[server_id].dark_since
+        return since is not None and at - since >= length
 
     def open_incidents(self, server_ids: Iterable[int]) -> dict[int, int]:
         """Return the incident of each of these that is dark, by server; one that has none gets one."""
@@ -155,7 +161,7 @@ class Servers:
         failed = any(verdicts.is_failure(look.reading, look.history) for look in self._looks.values())
         if not network.is_known or not (failed or known):
             return None
-        witness = Witness(network.witness_failing_since) if settings.WITNESS_URLS else None
+        witness = Witness(network.witness_at, network.witness_failing_since) if settings.WITNESS_URLS else None
         since = verdicts.offline_since(_hosts(self.states), witness)
         if (since is None) is not (known is None) and _write_offline(since) and since:
             ledger.warn_offline(since, at=max(look.reading.at for look in self._looks.values()))
@@ -168,12 +174,19 @@ class Network:
 
     is_known: bool = False
     offline_since: datetime | None = None
+    witness_at: datetime | None = None
     witness_failing_since: datetime | None = None
 
 
 def keep_up() -> None:
-    """Do a tick's work about servers: look again at what is back, tell clinics, resolve what is over."""
+    """Do a tick's work about servers: look again at what is back, tell clinics, resolve what is over.
+
+    One process at a time: whoever tells a clinic that a server is down must be over before another says that it is back.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [_TICK_LOCK])
+        if cursor.fetchone() == (False,):
+            return
         cursor.execute(_LOOK_AGAIN)
         cursor.execute(
             "select statement_timestamp(), exists (select from channels_app_pulse where outage_ended_at is not null)"
@@ -208,8 +221,10 @@ def _lock(server_ids: list[int]) -> tuple[dict[int, ServerState], Network]:
         with connection.cursor() as cursor:
             cursor.execute(ADOPT)
         rows = _select(server_ids)
-    network = Network(*rows[0][:3]) if rows else Network()
-    return {server_id: ServerState(**dict(zip(_STATE, values, strict=True))) for _, _, _, server_id, *values in rows}, network
+    network = Network(*rows[0][:4]) if rows else Network()
+    return {
+        server_id: ServerState(**dict(zip(_STATE, values, strict=True))) for _, _, _, _, server_id, *values in rows
+    }, network
 
 
 def _select(server_ids: list[int]) -> list[tuple]:
@@ -270,7 +285,7 @@ on conflict do nothing
 """
 
 _LOCK = f"""
-select p.id is not null, p.offline_since, p.witness_failing_since, r.server_id, {_COLUMNS}
+select p.id is not null, p.offline_since, p.witness_at, p.witness_failing_since, r.server_id, {_COLUMNS}
 from channels_app_reachability r left join channels_app_pulse p on true
 where r.server_id = any(%s) order by r.server_id for no key update of r
 """  # noqa: S608 (our own constants)
@@ -334,7 +349,7 @@ group by c.server_id, c.tenant_id
 _IS_LEFT = f"""
 update channels_app_reachability r
 set dark_since = null, dark_cause = '', failed_looks = 0, failed_on_healthy = 0, failing_since = null
-where r.dark_since is not null and not exists (
+where coalesce(r.dark_since, r.failing_since) is not null and not exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
     where c.server_id = r.server_id and {WATCHED})
 returning r.server_id

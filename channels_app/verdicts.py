@@ -137,11 +137,6 @@ def darken_by_storm(server: ServerState) -> ServerState:
     return server if server.is_dark else replace(server, dark_since=server.refused_since, dark_cause="server_error")
 
 
-def _is_dark_by_storm(server: ServerState) -> bool:
-    """Then a probe that is refused is one more drop of the storm, though the others are not looked at any more."""
-    return server.is_dark and server.refused_since is not None
-
-
 def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
     """Take back what lies too far ahead of a look: the clock was set back, and it would outweigh all looks until then."""
     values = ((field.name, getattr(server, field.name)) for field in fields(server))
@@ -155,6 +150,8 @@ def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
 def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:
     if server.last_success_at and seen.at <= server.last_success_at:
         return server
+    if server.dark_cause == "key_rejected" and history.has_own_token:
+        return server  # it says nothing of the server's own key
     known = server.latency_ms
     return ServerState(
         last_success_at=seen.at,
@@ -189,9 +186,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """An address that has nothing to do with any server. `failing_since` is None while it answers."""
+    """An address that has nothing to do with any server, as it was when it was last asked."""
 
-    failing_since: datetime | None
+    asked_at: datetime | None = None
+    failing_since: datetime | None = None  # None while it answers
 
 
 def is_local(seen: Reading) -> bool:
@@ -202,17 +200,25 @@ def offline_since(hosts: Iterable[Host], witness: Witness | None) -> datetime | 
     """Say since when it is our own network that is gone; None where it is there, or where that cannot be told.
 
     It takes a witness that fails too, or three hosts at least, of which none gave more than a local error since the first
-    of these: fewer, and the trouble is the servers'.
+    of these (fewer, and the trouble is the servers'), and no witness that has answered since.
     """
     hosts = list(hosts)
-    if witness and witness.failing_since and not _any_answered(hosts, witness.failing_since):
-        return witness.failing_since
+    if witness and witness.failing_since:
+        is_news = not _any_answered(hosts, witness.failing_since) and _any_began_to_fail(hosts)
+        return witness.failing_since if is_news else None
     local = [host.failing_locally_since for host in hosts if host.failing_locally_since]
     if len(local) < HOSTS_UNTIL_OFFLINE:
         return None
     since = min(local)
     reached = any(host.failing_since and host.failing_since >= since and not host.failing_locally_since for host in hosts)
-    return None if reached or _any_answered(hosts, since) else since
+    denied = witness and witness.asked_at and witness.asked_at >= since
+    return None if denied or reached or _any_answered(hosts, since) else since
+
+
+def _any_began_to_fail(hosts: list[Host]) -> bool:
+    """Since any host answered last: one that has been dead for long says nothing of our network today."""
+    answered = max((host.last_success_at for host in hosts if host.last_success_at), default=None)
+    return any(host.failing_since and (answered is None or host.failing_since >= answered) for host in hosts)
 
 
 def _any_answered(hosts: list[Host], since: datetime) -> bool:
@@ -238,7 +244,9 @@ def settle(
         return replace(seen, status=None, cause=UNSEEN_OWN_NETWORK)
     if seen.health is Health.UNHEALTHY and (left := _grace_left(server, seen.at, limits)):
         return replace(seen, status=None, cause=UNSEEN_SERVER_BACK, again_in=left)
-    if seen.cause == "key_rejected" and history.has_own_token and (is_storm or _is_dark_by_storm(server)):
+    if server.is_dark and _is_its_servers(seen, history, server):
+        return replace(seen, cause=server.dark_cause)  # else a probe would turn the cause, and what is inferred back again
+    if is_storm and seen.cause == "key_rejected" and history.has_own_token:
         return replace(seen, cause="server_error")
     return _by_its_history(seen, history, limits)
 
@@ -251,6 +259,14 @@ def refuses_all(refused: int, looked_at: int) -> bool:
 def infer(cause: str, *, at: datetime) -> Reading:
     """Return what stands for a look at a number of a server that is dark: nobody looked at it itself."""
     return Reading(at=at, status=Status.ERROR, cause=cause, inferred=True)
+
+
+def _is_its_servers(seen: Reading, history: History, dark: ServerState) -> bool:
+    """Is what a look met its dark server's trouble? Not where that is a key which this number has not."""
+    if not history.has_own_token:
+        return is_failure(seen, history)
+    is_refused = seen.cause == "key_rejected" and dark.refused_since is not None  # one more drop of the storm
+    return is_refused or (is_failure(seen, history) and dark.dark_cause != "key_rejected")
 
 
 def _grace_left(server: ServerState, at: datetime, limits: Limits) -> timedelta | None:

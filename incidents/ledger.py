@@ -41,6 +41,7 @@ class Bad:
     readings: list[dict] = field(default_factory=list)  # of the run so far; kept with the incident that opens
     threshold_minutes: int | None = None  # in force now; kept with the incident that opens
     parent_id: int | None = None  # its server's incident, where that is what is wrong: then nobody is told of this one
+    is_its_servers: bool = False  # that is down as a whole, and has an incident of its own: nobody's turn comes by it
     cause_holds: bool = False  # two readings in a row had it
     is_unstable: bool = False  # it keeps falling and coming back, and may be up just now
     drops: int = 0  # of an unstable channel: how often it fell
@@ -99,11 +100,11 @@ def keep_incidents(bad: Iterable[Bad]) -> None:
     kept = [(incident, bad[incident.channel_id]) for incident in standing]
     _change_causes([(incident, item) for incident, item in kept if incident.cause != item.cause])
     at = max(item.seen.at for item in bad.values())
-    untold = [_outage(i.pk, item, i.started_at) for i, item in kept if i.notified_at is None and i.parent_id is None]
-    _tell_opened(untold, at=at)
+    own = [(incident, item) for incident, item in kept if incident.parent_id is None and not item.is_its_servers]
+    _tell_opened([_outage(i.pk, item, i.started_at) for i, item in own if i.notified_at is None], at=at)
     turned = [
         _outage(incident.pk, item, incident.started_at)
-        for incident, item in kept
+        for incident, item in own
         if incident.notified_at and item.cause_holds and (incident.had_other_causes or incident.cause != item.cause)
     ]
     _tell_whose_turn_it_is(turned, at=at)
@@ -152,12 +153,12 @@ def close_incidents(resolutions: dict[int, str]) -> list[int]:
     return [incident_id for incident_id, *_rest in won]
 
 
-def warn_unseen(unseen: Iterable[tuple[Subject, datetime, datetime]]) -> None:
-    """Tell the operators once of each (channel, since, now) that could not be looked at since then."""
+def warn_unseen(unseen: Iterable[tuple[Subject, datetime, Reading]]) -> None:
+    """Tell the operators once of each (channel, since, what was seen last) that could not be looked at since then."""
     unseen = list(unseen)
     if unseen:
-        warnings = [notices.unseen(subject, since=since, at=at) for subject, since, at in unseen]
-        announce.tell(warnings, at=max(at for _subject, _since, at in unseen))
+        warnings = [notices.unseen(subject, cause=seen.cause, since=since, at=seen.at) for subject, since, seen in unseen]
+        announce.tell(warnings, at=max(seen.at for _subject, _since, seen in unseen))
 
 
 def warn_offline(since: datetime, *, at: datetime) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from channels_app import bell, invariants, outage, upkeep, verdicts
 from channels_app.flush import Look, flush
-from channels_app.models import Channel, Pulse, Reachability, Watch
+from channels_app.models import Channel, ConnectionPeriod, Pulse, Reachability, Watch
 from channels_app.turns import Turns
 from incidents.models import Incident, IncidentEvent
 from incidents.readings import Status
@@ -178,6 +178,61 @@ def test_a_clinic_that_switched_its_alerts_off_is_not_told(fleet, start, admin):
     upkeep.keep_up()
 
     assert told(admin) == []
+
+
+def bad_gateway(*, at):
+    return reading("server_error", Status.ERROR, at, code=502)
+
+
+def test_a_dead_server_that_fails_in_another_way_than_before_turns_no_causes(fleet, start):
+    die(start)
+    for minute in (3, 5):
+        see(bad_gateway, start + minute * MINUTE, only=fleet[:1])  # a probe
+        see(inferred, start + (minute + 1) * MINUTE, only=fleet[:1])
+
+    assert not IncidentEvent.objects.filter(kind="cause_changed").exists()
+    assert ConnectionPeriod.objects.filter(channel=fleet[0]).count() == 2  # connected, and down
+
+
+def test_numbers_that_were_down_already_are_not_told_of_again_when_their_server_dies_too(fleet, start, admin, operator):
+    for after in (0, 40, 80):
+        see(logged_out, start + after * SECOND)
+    before = told(admin)
+    for after in (120, 130):
+        see(dead, start + after * SECOND)
+    for after in (200, 260):
+        see(inferred, start + after * SECOND)
+
+    assert told(operator) == [("opened", "evo-sp-01: O servidor de mensagens está fora do ar")]
+    assert told(admin) == before
+    assert server_incident().started_at == start + 120 * SECOND
+    assert violations() == {}
+
+
+def test_a_number_that_fell_twice_of_its_own_is_not_unstable_when_its_server_dies(fleet, start):
+    number = fleet[0]
+    for begin in (start - 60 * MINUTE, start - 30 * MINUTE):
+        for after in (0, 70):
+            see(logged_out, begin + after * SECOND, only=[number])
+        for after in (80, 90):
+            see(healthy, begin + after * SECOND, only=[number])
+    die(start)
+
+    assert set(server_incident().children.values_list("kind", flat=True)) == {"error"}
+
+
+def test_of_a_server_whose_own_key_is_refused_the_numbers_with_a_token_of_their_own_are_looked_at_as_ever(fleet, server, start):
+    Channel.objects.filter(pk=fleet[0].pk).update(own_token="a-token")
+    others = fleet[1:]
+    see(refused, start, only=others)
+    assert Reachability.objects.get().dark_cause == "key_rejected"
+
+    see(healthy, start + 10 * SECOND, only=fleet[:1])
+
+    assert Reachability.objects.get().dark_since is not None
+    Watch.objects.update(next_look_at=timezone.now() - MINUTE, lease_until=None)
+    dark = {order.channel_id: order.dark for order in Turns().claim(100)}
+    assert dark == {fleet[0].pk: ""} | {number.pk: "key_rejected" for number in others}
 
 
 def test_when_the_server_is_back_everybody_who_was_told_hears_it_once(fleet, start, admin, operator):
@@ -380,6 +435,20 @@ def test_a_witness_that_fails_too_says_so_where_one_server_is_all_there_is(fleet
     assert Pulse.objects.get().offline_since == start
     assert set(Watch.objects.values_list("connection_status", flat=True)) == {"open"}
     assert told(operator) == [("warning", "A rede do próprio Vigia caiu")]
+
+
+def test_a_witness_is_left_alone_when_nothing_is_watched_any_more_on_the_server_that_failed(
+    fleet, start, settings, django_capture_on_commit_callbacks
+):
+    settings.WITNESS_URLS = ["https://witness.example.com"]
+    see(dead, start, only=fleet[:1])
+    Channel.objects.update(is_active=False)
+    upkeep.keep_up()
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        upkeep.keep_up()
+
+    assert bell.ask_the_witness not in callbacks
 
 
 @pytest.mark.parametrize(("failing", "asked"), [(True, 1), (False, 0)], ids=["a server fails", "all answer"])

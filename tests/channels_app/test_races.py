@@ -171,17 +171,36 @@ def test_two_ticks_at_once_close_an_incident_once(down):
     assert broken() == {}
 
 
-def test_a_server_that_goes_dark_again_just_as_its_incident_would_resolve_keeps_it():
+@pytest.fixture
+def back():
+    """The incident of a server that has been back for an hour, and that no tick has resolved yet."""
     server = people.server()
     people.channel(people.clinic(), server)
     upkeep.keep_up()
     long_ago = timezone.now() - timedelta(hours=1)
     Reachability.objects.filter(server=server).update(back_at=long_ago)
     fields = {"kind": "server_down", "cause": "server_unreachable", "started_at": long_ago, "opened_at": long_ago}
-    incident = Incident.objects.create(server=server, **fields)
+    return Incident.objects.create(server=server, **fields)
 
+
+def test_a_tick_leaves_the_servers_to_another_that_is_at_it(back):
+    ended = []
+
+    def tick() -> None:
+        reachability.keep_up()
+        ended.append("without waiting")
+
+    with transaction.atomic():
+        reachability.keep_up()
+        elsewhere(tick)
+        assert ended
+
+    assert back.events.filter(kind="resolved").count() == 1
+
+
+def test_a_server_that_goes_dark_again_just_as_its_incident_would_resolve_keeps_it(back):
     dark_again = "update channels_app_reachability set dark_since = statement_timestamp(), dark_cause = 'server_unreachable'"
     with meanwhile(reachability.keep_up, waits_for=dark_again):
         pass
 
-    assert Incident.objects.open().get() == incident
+    assert Incident.objects.open().get() == back

@@ -217,16 +217,34 @@ def test_without_a_witness_three_hosts_with_local_errors_alone_say_it(hosts, sin
     assert verdicts.offline_since(hosts, None) == since
 
 
-def test_a_witness_that_answers_or_was_never_asked_denies_nothing():
-    assert verdicts.offline_since([GONE] * 3, Witness(None)) == NOON
-    assert verdicts.offline_since([GONE] * 2, Witness(None)) is None
+@pytest.mark.parametrize(
+    ("asked_at", "since"),
+    [
+        pytest.param(NOON + SECOND, None, id="it answered since: it is the servers'"),
+        pytest.param(NOON - SECOND, NOON, id="it answered before"),
+        pytest.param(None, NOON, id="it was never asked"),
+    ],
+)
+def test_a_witness_that_answers_denies_what_began_before_it_did(asked_at, since):
+    assert verdicts.offline_since([GONE] * 3, Witness(asked_at)) == since
+
+
+def failing_witness(since=NOON):
+    return Witness(since, since)
 
 
 def test_a_witness_that_fails_too_says_that_it_is_ours_unless_somebody_answers():
     far = [FAILS_FAR_AWAY]
 
-    assert verdicts.offline_since(far, Witness(NOON)) == NOON
-    assert verdicts.offline_since([*far, ANSWERS], Witness(NOON)) is None
+    assert verdicts.offline_since(far, failing_witness()) == NOON
+    assert verdicts.offline_since([*far, ANSWERS], failing_witness()) is None
+
+
+def test_a_witness_that_fails_says_nothing_where_no_server_began_to_fail_since_any_answered():
+    ten_minutes_ago = Host(NOON - 10 * MINUTE, None, None)
+
+    assert verdicts.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago], failing_witness()) is None
+    assert verdicts.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago, FAILS_FAR_AWAY], failing_witness()) == NOON
 
 
 def test_while_our_network_is_gone_a_failed_look_is_no_verdict():
