@@ -21,6 +21,7 @@ from incidents.causes import Acts
 from incidents.models import Incident, IncidentEvent
 from incidents.notices import Outage
 from incidents.readings import Reading
+from incidents.telling import tell
 from notifications import announce
 from tenants import scope
 from tenants.models import Membership, User
@@ -128,11 +129,12 @@ def resolve_incidents(recovered: Iterable[Recovered]) -> int:
         [(outage.subject.tenant_id, incident_id, resolved_at[incident_id]) for incident_id, outage in outages.items()]
     )
     told = _told(outages.keys() - of_a_server)  # of theirs they hear once, when the server's is over
-    _tell(
-        [notices.resolved(outage, at=resolved_at[i], told=told[i]) for i, outage in outages.items() if told.get(i)],
-        tenants={i: outage.subject.tenant_id for i, outage in outages.items()},
-        at=max(item.at for item in recovered.values()),
-    )
+    messages = [
+        (notices.resolved(outage, at=resolved_at[i], told=told[i]), outage.subject.tenant_id)
+        for i, outage in outages.items()
+        if told.get(i)
+    ]
+    tell(messages, at=max(item.at for item in recovered.values()))
     for outage in outages.values():
         _log("incident resolved", outage)
     return len(outages)
@@ -260,12 +262,10 @@ def _tell_opened(outages: list[Outage], *, at: datetime) -> None:
         return
     operator_acts = any(advice.who_acts(outage.cause, outage.subject) is Acts.OPERATOR for outage in audible)
     operators_exist = operator_acts and User.objects.filter(is_saas_admin=True, is_active=True).exists()
-    told = _tell(
-        [notices.opened(outage, at=at, operators_exist=operators_exist) for outage in audible],
-        tenants={outage.incident_id: outage.subject.tenant_id for outage in audible},
-        causes={outage.incident_id: outage.cause for outage in audible},
-        at=at,
-    )
+    messages = [
+        (notices.opened(outage, at=at, operators_exist=operators_exist), outage.subject.tenant_id) for outage in audible
+    ]
+    told = tell(messages, causes={outage.incident_id: outage.cause for outage in audible}, at=at)
     Incident.objects.filter(pk__in=told).update(notified_at=at)
 
 
@@ -275,8 +275,8 @@ def _tell_whose_turn_it_is(outages: list[Outage], *, at: datetime) -> None:
     if not audible:
         return
     admins: dict[int, set[int]] = {}
-    tenants = {incident_id: outage.subject.tenant_id for incident_id, outage in audible.items()}
-    for tenant_id, user_id in Membership.objects.admins().filter(tenant__in=tenants.values()).values_list("tenant", "user"):
+    tenants = {outage.subject.tenant_id for outage in audible.values()}
+    for tenant_id, user_id in Membership.objects.admins().filter(tenant__in=tenants).values_list("tenant", "user"):
         admins.setdefault(tenant_id, set()).add(user_id)
     messages = []
     for incident_id, lines in _told_lines(audible).items():
@@ -284,33 +284,12 @@ def _tell_whose_turn_it_is(outages: list[Outage], *, at: datetime) -> None:
         had_their_turn = {advice.who_acts(line.cause or outage.cause, outage.subject) for line in lines}  # as people were told
         whose = advice.who_acts(outage.cause, outage.subject)
         if whose is Acts.OPERATOR and whose not in had_their_turn:
-            messages.append(notices.became_the_operators(outage, at=at))
+            messages.append((notices.became_the_operators(outage, at=at), outage.subject.tenant_id))
         if whose is Acts.CLINIC and whose not in had_their_turn:
             to = admins.get(outage.subject.tenant_id, set()).union(*(line.told for line in lines))
-            messages.append(notices.action_needed(outage, support_knows=Acts.OPERATOR in had_their_turn, to=to))
-    _tell(messages, tenants=tenants, causes={i: outage.cause for i, outage in audible.items()}, at=at)
-
-
-def _tell(
-    messages: list[notices.Notice], *, tenants: dict[int, int], causes: dict[int, str] | None = None, at: datetime
-) -> list[int]:
-    """Announce and put on the timelines who was told of which cause; return the incidents of which somebody was."""
-    told = announce.tell(messages, at=at)
-    lines = [
-        IncidentEvent(
-            tenant_id=tenants[message.incident_id],
-            incident_id=message.incident_id,
-            kind=IncidentEvent.Kind.TOLD,
-            at=at,
-            event=message.event,
-            cause=(causes or {}).get(message.incident_id, ""),
-            told=told[message.dedupe_key],
-        )
-        for message in messages
-        if message.dedupe_key in told
-    ]
-    IncidentEvent.objects.bulk_create(lines)
-    return [line.incident_id for line in lines]
+            notice = notices.action_needed(outage, support_knows=Acts.OPERATOR in had_their_turn, to=to)
+            messages.append((notice, outage.subject.tenant_id))
+    tell(messages, causes={i: outage.cause for i, outage in audible.items()}, at=at)
 
 
 def _change_causes(changes: list[tuple[Incident, Bad]]) -> None:

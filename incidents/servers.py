@@ -16,8 +16,7 @@ from django.db.models import Exists, OuterRef
 from incidents import server_notices as notices
 from incidents.models import Incident, IncidentEvent
 from incidents.server_notices import ServerOutage, ServerReturn
-from notifications import announce
-from notifications.announce import Notice
+from incidents.telling import tell
 from notifications.models import Notification
 from tenants.models import User
 
@@ -38,7 +37,7 @@ def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, i
     IncidentEvent.objects.bulk_create(
         IncidentEvent(tenant_id=item.tenant_id, incident_id=pk, kind=Kind.OPENED, at=at, cause=item.cause) for pk, item in won
     )
-    told = _tell([(notices.server_down(pk, item, at=at), item.tenant_id) for pk, item in won], at=at)
+    told = tell([(notices.server_down(pk, item, at=at), item.tenant_id) for pk, item in won], at=at)
     Incident.objects.filter(pk__in=told).update(notified_at=at)
     for pk, item in won:
         log.info("server incident opened", incident=pk, server=item.server_id, cause=item.cause)
@@ -63,7 +62,7 @@ def tell_clinics(*, fallen_before: datetime, at: datetime) -> int:
     )
     support_knows = User.objects.filter(is_saas_admin=True, is_active=True).exists()
     messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in untold]
-    return len(_tell(messages, at=at))
+    return len(tell(messages, at=at))
 
 
 def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
@@ -93,7 +92,7 @@ def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
                 of_clinic = [one for one in of_it if one.tenant_id == child.tenant_id]
                 again = notices.calm_again(incident, its_return, child, of_clinic, at=at, told=told[child.pk])
                 messages.append((again, child.tenant_id))
-        _tell([message for message in messages if message[0].only], at=at)
+        tell([message for message in messages if message[0].only], at=at)
         log.info("server incident resolved", incident=incident.pk, server=incident.server_id)
     Incident.objects.open().filter(parent__in=won).update(parent=None)
     return len(won)
@@ -126,25 +125,6 @@ def _told(incidents: list[Incident], children: dict[int, list[Incident]]) -> dic
         if (incident_id in servers) is (event == Event.OPENED):
             told[incident_id] += user_ids
     return told
-
-
-def _tell(messages: list[tuple[Notice, int | None]], *, at: datetime) -> list[int]:
-    """Announce, and put on the timelines who was told; return the incidents of which somebody was."""
-    told = announce.tell([notice for notice, _tenant in messages], at=at)
-    lines = [
-        IncidentEvent(
-            tenant_id=tenant_id,
-            incident_id=notice.incident_id,
-            kind=Kind.TOLD,
-            at=at,
-            event=notice.event,
-            told=told[notice.dedupe_key],
-        )
-        for notice, tenant_id in messages
-        if notice.dedupe_key in told
-    ]
-    IncidentEvent.objects.bulk_create(lines)
-    return [line.incident_id for line in lines]
 
 
 _OPEN = """
