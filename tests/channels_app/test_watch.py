@@ -184,6 +184,28 @@ def test_a_loop_gives_up_on_a_database_that_stays_away(fast, clinic, simulator, 
         connection.settings_dict |= there
 
 
+@contextmanager
+def no_row_can_be_written(table):
+    """PostgreSQL refuses each row of this table."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"alter table {table} add constraint nothing_goes check (false) not valid")
+        try:
+            yield
+        finally:
+            cursor.execute(f"alter table {table} drop constraint nothing_goes")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_tick_cannot_write_keeps_nobody_from_being_looked_at(fast, clinic, simulator, server, caplog):
+    channel_of(simulator.phone("maria"), clinic, server)
+
+    with no_row_can_be_written("channels_app_pulse"):
+        watch.look_at_what_is_due()
+
+    assert Watch.objects.get().connection_status == "open"
+    assert "a step of the tick failed" in caplog.text
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_channel_that_was_struck_is_looked_at_when_nothing_else_is_under_way(fast, clinic, simulator, server):
     struck = channel_of(simulator.phone("maria"), clinic, server)
