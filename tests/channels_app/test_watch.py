@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -280,6 +281,36 @@ def test_a_loop_whose_threads_are_all_busy_sleeps_until_one_is_free():
     loop = watch._Loop(pool=None, threads=2)
     loop.in_flight = {(1, 1): None, (2, 1): None}
     assert loop._idle_seconds() > watch.CLAIM_EVERY
+
+
+@pytest.fixture
+def a_limit_of_threads():
+    """A pool whose first threads are there, in a system that starts no more of them."""
+    with ThreadPoolExecutor(4) as pool:
+
+        def of(threads):
+            all_are_there = threading.Barrier(threads + 1)
+            for _ in range(threads):
+                pool.submit(all_are_there.wait)
+            all_are_there.wait()
+            threading.stack_size(1 << 46)  # no machine has that much: it is refused as beyond a limit of processes
+            return pool
+
+        yield of
+        threading.stack_size(0)
+
+
+@pytest.mark.parametrize("threads", [2, 0], ids=["some", "none at all"])
+def test_where_no_more_threads_can_be_started_those_there_are_look_at_everybody(
+    fast, clinic, simulator, server, a_limit_of_threads, threads, caplog
+):
+    for number in range(6):
+        channel_of(simulator.phone(f"phone-{number}"), clinic, server)
+
+    watch._Loop(a_limit_of_threads(threads), threads=4).run()
+
+    assert Watch.objects.filter(connection_status="open", lease_until=None).count() == 6
+    assert caplog.text.count("no more threads can be started") == 1
 
 
 def test_the_threads_of_a_loop_end_with_it(fast, clinic, simulator, server):
