@@ -66,13 +66,15 @@ class Shares:
             return server not in self._waiting
         return False
 
-    def hand_back(self, before: float) -> list[Order]:
-        """Give up those that have waited since this moment or an earlier one."""
-        given_up = []
+    def held(self, since: float) -> list[Order]:
+        """Return those that have waited since this moment or an earlier one."""
+        return [order for queue in self._waiting.values() for began, order in queue if began <= since]
+
+    def give_up(self, since: float) -> None:
+        """Forget those that `held` returns: they have been handed back."""
         for server in list(self._waiting):
-            while server in self._waiting and self._waiting[server][0][0] <= before:
-                given_up.append(self._next(server))
-        return given_up
+            while server in self._waiting and self._waiting[server][0][0] <= since:
+                self._next(server)
 
     def waits_since(self) -> float | None:
         """Return since when the one waits that has waited longest."""

@@ -159,7 +159,7 @@ class _Loop:
         to_look_at = []
         for order in orders:
             if order.dark and (probes[order.server_id] >= MOST_PROBES or now < self.probe_at.get(order.server_id, 0.0)):
-                self._keep(Look(order, verdicts.infer(order.dark, at=order.anchor.now())))
+                self._keep(_infer(order))
             else:
                 probes[order.server_id] += bool(order.dark)
                 to_look_at.append(order)
@@ -197,8 +197,9 @@ class _Loop:
             self._look(*self.in_flight.values())
 
     def _hand_back(self, *, held_since: float) -> None:
-        if orders := self.shares.hand_back(held_since):
+        if orders := self.shares.held(held_since):
             due.release((order.channel_id, order.look_no) for order in orders)
+            self.shares.give_up(held_since)  # not before: a database that is away just now is asked again
 
     def _leave(self) -> None:
         """Claim no more, and after a moment let go of what hangs: somebody else looks at it, and this process may be killed."""
@@ -278,8 +279,12 @@ class _Loop:
         ends_at = min(time.monotonic() + ALONE_FOR, self.is_over_at - settings.HEARTBEAT_TIMEOUT_SECONDS)
         while time.monotonic() < ends_at and not leaving.is_asked() and (order := due.claim_alone()):
             log.warning("a look ended with its process; now alone", channel=order.channel_id)
-            self.waiting.append(look(order))
+            self.waiting.append(_infer(order) if order.dark else look(order))  # not a deadline each for what is known
             self._flush()
+
+
+def _infer(order: Order) -> Look:
+    return Look(order, verdicts.infer(order.dark, at=order.anchor.now()))
 
 
 def _is_missing_again(order: Order, seen: Reading) -> bool:

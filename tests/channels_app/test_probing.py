@@ -30,8 +30,8 @@ def dying(db, clinic, simulator, settings):
 
 
 def looked_at():
-    """How many were looked at last time: what was inferred took no time."""
-    return sum(readings[-1]["ms"] > 0 for readings in Watch.objects.values_list("run_readings", flat=True))
+    """How many were looked at last time: what was inferred says so."""
+    return sum("inferred" not in readings[-1] for readings in Watch.objects.values_list("run_readings", flat=True))
 
 
 def everybody_is_due():
@@ -71,6 +71,18 @@ def test_a_dark_server_is_probed_and_not_stormed(dying):
     # A probe lasts its deadline of a second, and the loop ends when nothing falls due within one.
     assert MOST_PROBES <= looked_at() <= 3 * MOST_PROBES
     assert Watch.objects.filter(cause="server_unreachable").count() == NUMBERS
+
+
+def test_numbers_that_were_struck_cost_no_deadline_each_while_their_server_is_dark(dying):
+    everybody_is_due()
+    watch.look_at_what_is_due()
+    Watch.objects.update(strikes=2, run_readings="[]")
+    everybody_is_due()
+
+    watch.look_at_what_is_due()
+
+    assert Watch.objects.filter(strikes=0, cause="server_unreachable").count() == NUMBERS
+    assert looked_at() == 0
 
 
 def test_one_probe_that_is_answered_opens_it_for_everybody(dying, simulator):

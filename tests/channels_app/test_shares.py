@@ -60,10 +60,19 @@ def test_what_waits_is_handed_back_once_and_in_time():
     shares.wait(orders(1, 1), now=11)
 
     assert shares.waits_since() == 10
-    assert len(shares.hand_back(before=10)) == 1
+    assert len(shares.held(since=10)) == 1
+    shares.give_up(since=10)
     assert shares.waits_since() == 11
-    assert len(shares.hand_back(before=11)) == 1
+    assert len(shares.held(since=11)) == 1
+    shares.give_up(since=11)
     assert shares.waits_since() is None
+
+
+def test_what_could_not_be_handed_back_is_still_held():
+    shares = Shares()
+    shares.wait(orders(1, 2), now=10)
+
+    assert shares.held(since=10) == shares.held(since=10) != []
 
 
 def test_of_a_full_server_nothing_is_claimed_until_half_of_its_share_is_free():

@@ -172,17 +172,37 @@ def test_a_database_that_ends_the_loop_s_session_costs_no_look(fast, settings, c
     assert (watched.get().look_no, watched.get().strikes) == (1, 0)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_loop_gives_up_on_a_database_that_stays_away(fast, clinic, simulator, server):
-    channel_of(simulator.phone("maria"), clinic, server)
+@contextmanager
+def a_database_that_is_away():
     there = dict(connection.settings_dict)
     connection.close()
     connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": urlsplit(refusing_url()).port}
     try:
-        with pytest.raises(OperationalError):
-            watch.look_at_what_is_due()
+        yield
     finally:
         connection.settings_dict |= there
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_loop_gives_up_on_a_database_that_stays_away(fast, clinic, simulator, server):
+    channel_of(simulator.phone("maria"), clinic, server)
+    with a_database_that_is_away(), pytest.raises(OperationalError):
+        watch.look_at_what_is_due()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_database_that_is_away_could_not_take_back_is_handed_back_when_it_is_there(fast, clinic, server):
+    people.channel(clinic, server)
+    watch.upkeep.keep_up()
+    loop = watch._Loop(pool=None, threads=1)
+    loop.shares.wait(Turns().claim(1), now=1)
+
+    with a_database_that_is_away(), pytest.raises(OperationalError):
+        loop._hand_back(held_since=2)
+    loop._hand_back(held_since=2)
+
+    assert (Watch.objects.get().lease_until, Watch.objects.get().strikes) == (None, 0)
+    assert loop.shares.waits_since() is None
 
 
 @contextmanager
