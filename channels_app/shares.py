@@ -11,11 +11,13 @@ from channels_app.due import Order
 
 CHANNELS_PER_LOOK = 50
 LEAST, MOST = 8, 64
+FEWEST_SERVERS = 4  # that the threads are enough for: three that hang leave a quarter to the others
 HELD_SECONDS = 1.0  # how long an order waits for its server's share
 
 
 class Shares:
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
         self._channels: Mapping[int, int] = {}
         self._in_flight: Counter[int] = Counter()
         self._waiting: dict[int, deque[tuple[float, Order]]] = {}
@@ -26,7 +28,8 @@ class Shares:
         self._channels = channels_by_server
 
     def of(self, server_id: int) -> int:
-        return min(max(self._channels.get(server_id, 0) // CHANNELS_PER_LOOK, LEAST), MOST)
+        by_size = min(max(self._channels.get(server_id, 0) // CHANNELS_PER_LOOK, LEAST), MOST)
+        return max(1, min(by_size, self.threads // FEWEST_SERVERS))
 
     def full(self) -> list[int]:
         """Return the servers of which nothing more is to be claimed now.

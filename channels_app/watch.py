@@ -67,7 +67,7 @@ class _Loop:
     def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
         self.pool, self.threads = pool, threads
         self.turns = Turns()
-        self.shares = Shares()
+        self.shares = Shares(threads)
         self.reasons = Reasons(settings.HEARTBEAT_TICK_SECONDS)
         self.results: SimpleQueue[tuple[Order, Look | Exception]] = SimpleQueue()
         self.waiting: list[Look] = []
@@ -191,7 +191,7 @@ class _Loop:
     def _go_on_with_fewer_threads(self) -> None:
         if not self.is_short_of_threads:
             self.is_short_of_threads = True
-            self.threads = max(1, len(self.in_flight) - 1)
+            self.threads = self.shares.threads = max(1, len(self.in_flight) - 1)
             log.warning("no more threads can be started: raise the limit of processes", threads=self.threads)
         if len(self.in_flight) == 1:  # perhaps there is none at all
             self._look(*self.in_flight.values())

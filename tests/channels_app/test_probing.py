@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from channels_app import upkeep, watch
 from channels_app.models import Reachability, Watch
+from channels_app.shares import LEAST
 from channels_app.watch import MOST_PROBES
 from tests.support import people
 from tests.support.simulator import simulator
@@ -20,7 +21,7 @@ NUMBERS = 20
 def dying(db, clinic, simulator, settings):
     """Twenty numbers, seen connected, on a server that hangs from now on."""
     settings.HEARTBEAT_TICK_SECONDS = settings.HEARTBEAT_TIMEOUT_SECONDS = settings.HEARTBEAT_RECHECK_SECONDS = 1
-    settings.WATCH_THREADS = 8
+    settings.WATCH_THREADS = 4 * LEAST
     server = people.server(base_url=simulator.server.base_url, api_key=simulator.server.key)
     for number in range(NUMBERS):
         people.channel(clinic, server, instance_name=simulator.phone(f"phone-{number}").name)
@@ -57,7 +58,7 @@ def test_what_else_is_due_on_a_server_that_goes_dark_is_inferred_without_another
 
     watch.look_at_what_is_due()
 
-    assert looked_at() == settings.WATCH_THREADS
+    assert looked_at() == LEAST
     assert statuses() == {"error": NUMBERS}
 
 

@@ -306,7 +306,7 @@ def test_a_loop_whose_threads_are_all_busy_sleeps_until_one_is_free():
 @pytest.fixture
 def a_limit_of_threads():
     """A pool whose first threads are there, in a system that starts no more of them."""
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(16) as pool:
 
         def of(threads):
             all_are_there = threading.Barrier(threads + 1)
@@ -327,7 +327,7 @@ def test_where_no_more_threads_can_be_started_those_there_are_look_at_everybody(
     for number in range(6):
         channel_of(simulator.phone(f"phone-{number}"), clinic, server)
 
-    watch._Loop(a_limit_of_threads(threads), threads=4).run()
+    watch._Loop(a_limit_of_threads(threads), threads=16).run()
 
     assert Watch.objects.filter(connection_status="open", lease_until=None).count() == 6
     assert caplog.text.count("no more threads can be started") == 1
