@@ -200,7 +200,12 @@ CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 # --- The watch --------------------------------------------------------------------------------------------------
 
 HEARTBEAT_INTERVAL_SECONDS = whole("HEARTBEAT_INTERVAL_SECONDS", 120, least=1, most=600)  # due.FAR_AHEAD lies beyond it
-HEARTBEAT_RECHECK_SECONDS = whole("HEARTBEAT_RECHECK_SECONDS", 10, least=1, most=600)
+HEARTBEAT_RECHECK_SECONDS = whole("HEARTBEAT_RECHECK_SECONDS", min(10, HEARTBEAT_INTERVAL_SECONDS), least=1, most=600)
+if HEARTBEAT_RECHECK_SECONDS > HEARTBEAT_INTERVAL_SECONDS:  # beyond twice that, each second look would follow a blind gap
+    raise ImproperlyConfigured(
+        f"HEARTBEAT_RECHECK_SECONDS is {HEARTBEAT_RECHECK_SECONDS}, longer than HEARTBEAT_INTERVAL_SECONDS, so that incidents"
+        f" might never resolve: set it to {HEARTBEAT_INTERVAL_SECONDS} or less."
+    )
 HEARTBEAT_TIMEOUT_SECONDS = whole("HEARTBEAT_TIMEOUT_SECONDS", 8, least=1, most=20)  # a loop must end within its task
 HEARTBEAT_TICK_SECONDS = whole("HEARTBEAT_TICK_SECONDS", 10, least=1, most=60)
 HEARTBEAT_MINUTE_SECONDS = whole("HEARTBEAT_MINUTE_SECONDS", 60, least=1, most=60)
