@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels_app import bell, deadman, outage
+from channels_app import bell, deadman, outage, witness
 from incidents.notices import moment
 from notifications import announce
 from notifications.announce import Audience, Notice, Text
@@ -25,7 +25,10 @@ INTERVALS_LATE = 4  # a worker that has gone deaf has ended itself before
 
 @contextmanager
 def under_way() -> Iterator[None]:
-    """Run an errand, and let everybody know that it came back, however it ended."""
+    """Run an errand, and let everybody know that it came back, however it ended. Then ask the witness, if it is time to.
+
+    So the witness, which says whose network is gone, waits for one errand at most, however many lists are asked for.
+    """
     deadman.errand_begins(HARD_SECONDS)
     try:
         yield
@@ -33,6 +36,7 @@ def under_way() -> Iterator[None]:
         deadman.errand_is_back()
         with connection.cursor() as cursor:
             cursor.execute(_IS_BACK)
+    witness.refresh()
 
 
 def keep_up() -> None:
