@@ -20,7 +20,7 @@ from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
 SOFT_SECONDS, HARD_SECONDS = 60, 75  # that an errand may take: then it is told to end, then it is ended
-INTERVALS_LATE = 4  # a worker that has gone deaf has ended itself before
+INTERVALS_LATE = 4  # beside what an errand may take: a worker that has gone deaf has ended itself before
 
 
 @contextmanager
@@ -44,9 +44,14 @@ def keep_up() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_ASK, {"away": outage.intervals(outage.INTERVALS_AWAY)})
         asked_at, now = cursor.fetchone() or (None, None)  # before the first pulse
-        if asked_at and now - asked_at > timedelta(seconds=INTERVALS_LATE * settings.HEARTBEAT_INTERVAL_SECONDS):
+        if asked_at and now - asked_at > late():
             announce.tell([_notice(asked_at, at=now)], at=now)
     bell.ask_for_a_sign()
+
+
+def late() -> timedelta:
+    """After how long without an errand that came back the operators are told."""
+    return timedelta(seconds=INTERVALS_LATE * settings.HEARTBEAT_INTERVAL_SECONDS + HARD_SECONDS)
 
 
 def _notice(since: datetime, *, at: datetime) -> Notice:

@@ -14,7 +14,7 @@ from tests.support import people
 from tests.support.raw_server import refusing_url
 
 INTERVAL, SECOND = timedelta(seconds=120), timedelta(seconds=1)
-LATE = errands.INTERVALS_LATE * INTERVAL
+LATE = errands.late()
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +144,15 @@ def test_the_operators_are_told_once_when_none_has_come_back_for_long(ticking, o
     (notice,) = told()
     assert (notice.user, notice.event, notice.tenant, notice.incident) == (operator, "warning", None, None)
     assert "{" not in notice.body
+
+
+def test_where_the_interval_is_short_an_errand_is_given_the_time_that_it_may_take(ticking, operator, settings):
+    settings.HEARTBEAT_INTERVAL_SECONDS = 5
+    is_asked(errands.HARD_SECONDS * SECOND)
+
+    upkeep.keep_up()
+
+    assert told() == []
 
 
 def test_what_was_asked_before_an_outage_of_the_watch_is_asked_anew(ticking, operator):
