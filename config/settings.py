@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from core import addresses
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if (BASE_DIR / ".env").exists():
@@ -214,9 +216,13 @@ EVOLUTION_ALLOWED_HOSTS = env.list("EVOLUTION_ALLOWED_HOSTS", default=[])
 EVOLUTION_LOCALHOST_ALIAS = env.str("EVOLUTION_LOCALHOST_ALIAS", "")
 # When the clinics of a dead server are told of it, in minutes after it fell; None: on their pages only
 SERVER_DOWN_TELL_CLINICS = one_of("SERVER_DOWN_TELL_CLINICS", "15", {"page": None, "15": 15, "now": 0})
-WITNESS_URLS = env.list("WITNESS_URLS", default=[])
-if bad := [url for url in WITNESS_URLS if not url.startswith(("https://", "http://"))]:
-    raise ImproperlyConfigured(f"WITNESS_URLS holds {bad[0]!r}: give whole addresses that begin with https:// or http://.")
+WITNESS_URLS = []
+for url in env.list("WITNESS_URLS", default=[]):
+    try:
+        WITNESS_URLS.append(addresses.rebuild(url.strip()))
+    except addresses.AddressError:  # its own sentence is for people, in a language that is not known yet
+        remedy = "give whole addresses that begin with https:// or http://, with neither a user name nor a query"
+        raise ImproperlyConfigured(f"WITNESS_URLS holds {url!r}: {remedy}.") from None
 HEALTHCHECK_PING_URL = env.str("HEALTHCHECK_PING_URL", "")
 if HEALTHCHECK_PING_URL and not HEALTHCHECK_PING_URL.startswith(("https://", "http://")):
     raise ImproperlyConfigured("HEALTHCHECK_PING_URL is no address: give a whole one that begins with https:// or http://.")
