@@ -75,7 +75,8 @@ def _flush(looks: list[Look]) -> Counter:
         _write_periods(judged)
         counts = _put_on_record(judged, servers)
         if len(valid) < len(looks):
-            due.release((look.order.channel_id, look.order.look_no) for look in looks if look not in valid)
+            written = {(item.row.channel_id, item.row.look_no) for item in judged}
+            due.release({(look.order.channel_id, look.order.look_no) for look in looks} - written)
     counts.update(item.seen.health.value for item in judged)
     counts["dropped"] = len(looks) - len(valid)
     return counts
