@@ -44,7 +44,9 @@ def silence() -> None:
 def ask_for_lists(server_ids: Collection[int]) -> None:
     """Have each server's own list asked for; where too many errands wait, some servers', and not the same ones each time."""
     waiting = _errands_waiting()
-    room = 0 if waiting is None else max(0, MOST_ERRANDS - waiting)
+    if waiting is None:
+        return
+    room = max(0, MOST_ERRANDS - waiting)
     if room < len(server_ids):
         log.warning("errands pile up; some lists are not asked for", waiting=waiting, lists=len(server_ids) - room)
     for server_id in random.sample(list(server_ids), min(room, len(server_ids))):
