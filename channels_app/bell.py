@@ -1,10 +1,13 @@
 """The doorbell of the watch: it says "something is due", never what. What is due lives in PostgreSQL.
 
-A ring that is lost costs at most one tick: beat rings again. So does an errand's: whoever wants the list asks again.
+A ring that is lost costs at most one tick: beat rings again. So does an errand's: whoever wants the list asks again. So nothing
+here raises where the broker is away, and what nobody takes does not pile up.
 """
 
-from collections.abc import Iterable
+import random
+from collections.abc import Collection
 
+import redis
 import structlog
 from celery import current_app
 from kombu.exceptions import OperationalError
@@ -19,57 +22,72 @@ WITNESS = "channels_app.tasks.ask_witness"
 PRUNE = "channels_app.tasks.prune"
 SIGN = "channels_app.tasks.give_sign"
 
+MOST_ERRANDS = 100  # that wait: no list is asked for beyond
+
+_AWAY = (OperationalError, redis.RedisError, OSError)  # kombu gives its own error for sending and connecting alone
+
 
 def ring() -> None:
-    """Ask some worker process to look at what is due. Never raises when the broker is away."""
+    """Ask some worker process to look at what is due."""
+    _send(RING, queue=QUEUE)
+
+
+def silence() -> None:
+    """Take the waiting rings off the queue: a loop that starts answers all of them at once."""
     try:
-        current_app.send_task(RING, queue=QUEUE, retry=False)
-    except OperationalError as error:
-        log.warning("the broker did not take a ring; beat's next one will do", error=type(error).__name__)
+        with current_app.connection_for_write() as connection:
+            connection.default_channel.queue_purge(QUEUE)
+    except _AWAY as error:
+        log.warning("the broker is away; the rings that wait there are answered later", error=type(error).__name__)
 
 
-def ask_for_lists(server_ids: Iterable[int]) -> None:
-    """Have each server's own list asked for. Never raises either, and waits for a broker that is away but once."""
-    for server_id in server_ids:
+def ask_for_lists(server_ids: Collection[int]) -> None:
+    """Have each server's own list asked for; where too many errands wait, some servers', and not the same ones each time."""
+    waiting = _errands_waiting()
+    if waiting is None:
+        return
+    room = max(0, MOST_ERRANDS - waiting)
+    if room < len(server_ids):
+        log.warning("errands pile up; some lists are not asked for", waiting=waiting, lists=len(server_ids) - room)
+    for server_id in random.sample(list(server_ids), min(room, len(server_ids))):
         if not _send(LIST, server_id):
             return
 
 
 def ask_the_witness() -> None:
-    """Have the independent witness asked whether our own network is there. Never raises either."""
-    _send(WITNESS)
-
-
-def go_on_pruning() -> None:
-    """Have more of what is old deleted, after the errands that wait. Never raises either."""
-    _send(PRUNE)
+    """Have the independent witness asked whether our own network is there, unless others wait: each errand asks it."""
+    _send_where_none_waits(WITNESS)
 
 
 def ask_for_a_sign() -> None:
-    """Have an errand run that does nothing, unless others wait: the first of them is a sign, too. Never raises either."""
+    """Have an errand run that does nothing, unless others wait: the first of them is a sign, too."""
+    _send_where_none_waits(SIGN)
+
+
+def go_on_pruning() -> None:
+    """Have more of what is old deleted, after the errands that wait."""
+    _send(PRUNE)
+
+
+def _send_where_none_waits(errand: str) -> None:
+    if _errands_waiting() == 0:
+        _send(errand)
+
+
+def _errands_waiting() -> int | None:
+    """Count the errands that no worker has taken; None where the broker is away."""
     try:
         with current_app.connection_for_write() as connection:
-            others_wait = connection.default_channel.queue_declare(ERRANDS).message_count
-    except OperationalError as error:
-        log.warning("the broker is away; nobody is asked for a sign", error=type(error).__name__)
-    else:
-        if not others_wait:
-            _send(SIGN)
+            return connection.default_channel.queue_declare(ERRANDS).message_count
+    except _AWAY as error:
+        log.warning("the broker is away; no errand is asked for", error=type(error).__name__)
+        return None
 
 
-def _send(errand: str, *arguments: int) -> bool:
+def _send(task: str, *arguments: int, queue: str = ERRANDS) -> bool:
     try:
-        current_app.send_task(errand, args=arguments, queue=ERRANDS, retry=False)
-    except OperationalError as error:
-        log.warning("the broker did not take an errand; who needs it asks again", error=type(error).__name__)
+        current_app.send_task(task, args=arguments, queue=queue, retry=False)
+    except _AWAY as error:
+        log.warning("the broker did not take a message; the next one will do", task=task, error=type(error).__name__)
         return False
     return True
-
-
-def silence() -> None:
-    """Take the waiting rings off the queue: a loop that starts answers all of them at once. Never raises either."""
-    try:
-        with current_app.connection_for_write() as connection:
-            connection.default_channel.queue_purge(QUEUE)
-    except OperationalError as error:
-        log.warning("the broker is away; the rings that wait there are answered later", error=type(error).__name__)

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from celery.worker import state as celery_state
@@ -101,13 +102,15 @@ def rings_are_missed() -> bool:
 def errands_are_missed() -> bool:
     """Say whether the watch asks for errands and none comes back, from here or from another worker.
 
-    Where nobody ticks nobody asks; where the database is away, nobody can tell.
+    Where nobody ticks nobody asks; where the database is away, nobody can tell. One row.
     """
     if time.monotonic() < _errand_ends_by[0]:
         return False
+    silent = timedelta(seconds=SILENT_INTERVALS * settings.HEARTBEAT_INTERVAL_SECONDS)
     try:
-        known = health.read()
-        return known.is_tick_fresh and known.errand_seconds > SILENT_INTERVALS * settings.HEARTBEAT_INTERVAL_SECONDS
+        with connection.cursor() as cursor:
+            cursor.execute(_ERRANDS_ARE_MISSED, {"fresh": health.fresh_for(), "silent": silent})
+            return cursor.fetchone()[0]
     except Error:
         return False
     finally:
@@ -133,3 +136,11 @@ def _end_worker() -> None:
     celery_state.should_stop = os.EX_SOFTWARE  # as SIGTERM does; but that ends with 0, which supervisors may take for "done"
     time.sleep(LEAVE_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+_ERRANDS_ARE_MISSED = """
+select exists (
+    select from channels_app_pulse
+    where last_tick_at >= statement_timestamp() - %(fresh)s and errand_asked_at < statement_timestamp() - %(silent)s
+)
+"""

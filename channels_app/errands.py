@@ -13,19 +13,22 @@ from django.db import connection, transaction
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels_app import bell, deadman, outage
+from channels_app import bell, deadman, outage, witness
 from incidents.notices import moment
 from notifications import announce
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
 SOFT_SECONDS, HARD_SECONDS = 60, 75  # that an errand may take: then it is told to end, then it is ended
-INTERVALS_LATE = 4  # a worker that has gone deaf has ended itself before
+INTERVALS_LATE = 4  # beside what an errand may take: a worker that has gone deaf has ended itself before
 
 
 @contextmanager
 def under_way() -> Iterator[None]:
-    """Run an errand, and let everybody know that it came back, however it ended."""
+    """Run an errand, and let everybody know that it came back, however it ended. Then ask the witness, if it is time to.
+
+    So the witness, which says whose network is gone, waits for one errand at most, however many lists are asked for.
+    """
     deadman.errand_begins(HARD_SECONDS)
     try:
         yield
@@ -33,6 +36,7 @@ def under_way() -> Iterator[None]:
         deadman.errand_is_back()
         with connection.cursor() as cursor:
             cursor.execute(_IS_BACK)
+    witness.refresh()
 
 
 def keep_up() -> None:
@@ -40,9 +44,14 @@ def keep_up() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_ASK, {"away": outage.intervals(outage.INTERVALS_AWAY)})
         asked_at, now = cursor.fetchone() or (None, None)  # before the first pulse
-        if asked_at and now - asked_at > timedelta(seconds=INTERVALS_LATE * settings.HEARTBEAT_INTERVAL_SECONDS):
+        if asked_at and now - asked_at > late():
             announce.tell([_notice(asked_at, at=now)], at=now)
     bell.ask_for_a_sign()
+
+
+def late() -> timedelta:
+    """After how long without an errand that came back the operators are told."""
+    return timedelta(seconds=INTERVALS_LATE * settings.HEARTBEAT_INTERVAL_SECONDS + HARD_SECONDS)
 
 
 def _notice(since: datetime, *, at: datetime) -> Notice:

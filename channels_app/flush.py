@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from channels_app import due, verdicts
 from channels_app.due import WATCHED, Order
 from channels_app.reachability import Seen, Servers
 from channels_app.verdicts import History
+from core.database import is_away
 from incidents import instability, ledger
 from incidents.advice import Subject
 from incidents.causes import UNSEEN_OWN_NETWORK
@@ -51,7 +52,7 @@ def flush(looks: Iterable[Look]) -> Counter:
     try:
         return _flush(looks)
     except Exception as error:
-        if connection.in_atomic_block or _is_away(error):
+        if connection.in_atomic_block or is_away(error):
             raise
         if len(looks) > 1:
             middle = len(looks) // 2
@@ -59,13 +60,6 @@ def flush(looks: Iterable[Look]) -> Counter:
         log.error("a look cannot be written", channel=looks[0].order.channel_id, error=type(error).__name__, exc_info=error)
         due.postpone(looks[0].order.channel_id, looks[0].order.look_no)
         return Counter(failed=1)
-
-
-def _is_away(error: Exception) -> bool:
-    """Did the database end this session, rather than refuse a row?"""
-    code = getattr(error.__cause__, "sqlstate", None)
-    ended = code is None or code[:2] == "08" or code[:3] == "57P"  # of the connection; of an administrator, or in a crash
-    return isinstance(error, InterfaceError | OperationalError) and ended
 
 
 def _flush(looks: list[Look]) -> Counter:
@@ -81,7 +75,8 @@ def _flush(looks: list[Look]) -> Counter:
         _write_periods(judged)
         counts = _put_on_record(judged, servers)
         if len(valid) < len(looks):
-            due.release((look.order.channel_id, look.order.look_no) for look in looks if look not in valid)
+            written = {(item.row.channel_id, item.row.look_no) for item in judged}
+            due.release({(look.order.channel_id, look.order.look_no) for look in looks} - written)
     counts.update(item.seen.health.value for item in judged)
     counts["dropped"] = len(looks) - len(valid)
     return counts

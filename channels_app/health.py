@@ -58,7 +58,7 @@ class Health:
 
     @property
     def is_tick_fresh(self) -> bool:
-        return self.tick_seconds is not None and self.tick_seconds <= TICKS_MISSED * settings.HEARTBEAT_TICK_SECONDS
+        return self.tick_seconds is not None and self.tick_seconds <= fresh_for().total_seconds()
 
     @property
     def is_overdue(self) -> bool:
@@ -78,6 +78,11 @@ class Health:
         if self.tick_seconds is not None and not self.is_tick_fresh:
             seconds = max(seconds, self.tick_seconds)
         return self.at - timedelta(seconds=seconds)
+
+
+def fresh_for() -> timedelta:
+    """How old the last tick may be and still be fresh."""
+    return timedelta(seconds=TICKS_MISSED * settings.HEARTBEAT_TICK_SECONDS)
 
 
 def read(*, tenant_id: int | None = None) -> Health:

@@ -19,27 +19,35 @@ class Reasons:
         self._asked: Counter[tuple[int, bool]] = Counter()
         self._counts_until = 0.0
         self._lists_wanted: set[int] = set()
+        self._lists_taken: set[int] = set()  # within this tick
 
     def may_ask(self, server_id: int, is_bad: bool) -> bool:
         """Say whether a look may ask for one row; where it may not, the server's list is wanted."""
         with self._lock:
-            now = time.monotonic()
-            if now >= self._counts_until:
-                self._asked.clear()
-                self._counts_until = now + self._tick_seconds
+            self._count_anew_if_it_is_time()
             self._asked[server_id, is_bad] += 1
-            if self._asked[server_id, is_bad] == MOST_ASKED + 1:
+            may_ask = self._asked[server_id, is_bad] <= MOST_ASKED
+            if not may_ask:
                 self._lists_wanted.add(server_id)
-            return self._asked[server_id, is_bad] <= MOST_ASKED
+            return may_ask
 
     def want_list(self, server_id: int) -> None:
         with self._lock:
+            self._count_anew_if_it_is_time()
             self._lists_wanted.add(server_id)
 
     def lists_wanted(self) -> set[int]:
-        """Take the servers whose list is wanted."""
+        """Take the servers whose list is wanted and was not within this tick: it says everything of all their numbers."""
         if not self._lists_wanted:
             return set()
         with self._lock:
-            wanted, self._lists_wanted = self._lists_wanted, set()
+            wanted, self._lists_wanted = self._lists_wanted - self._lists_taken, set()
+            self._lists_taken |= wanted
         return wanted
+
+    def _count_anew_if_it_is_time(self) -> None:
+        now = time.monotonic()
+        if now >= self._counts_until:
+            self._asked.clear()
+            self._lists_taken.clear()
+            self._counts_until = now + self._tick_seconds

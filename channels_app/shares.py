@@ -11,11 +11,13 @@ from channels_app.due import Order
 
 CHANNELS_PER_LOOK = 50
 LEAST, MOST = 8, 64
+FEWEST_SERVERS = 4  # that the threads are enough for: three that hang leave a quarter to the others
 HELD_SECONDS = 1.0  # how long an order waits for its server's share
 
 
 class Shares:
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
         self._channels: Mapping[int, int] = {}
         self._in_flight: Counter[int] = Counter()
         self._waiting: dict[int, deque[tuple[float, Order]]] = {}
@@ -26,7 +28,8 @@ class Shares:
         self._channels = channels_by_server
 
     def of(self, server_id: int) -> int:
-        return min(max(self._channels.get(server_id, 0) // CHANNELS_PER_LOOK, LEAST), MOST)
+        by_size = min(max(self._channels.get(server_id, 0) // CHANNELS_PER_LOOK, LEAST), MOST)
+        return max(1, min(by_size, self.threads // FEWEST_SERVERS))
 
     def full(self) -> list[int]:
         """Return the servers of which nothing more is to be claimed now.
@@ -66,13 +69,15 @@ class Shares:
             return server not in self._waiting
         return False
 
-    def hand_back(self, before: float) -> list[Order]:
-        """Give up those that have waited since this moment or an earlier one."""
-        given_up = []
+    def held(self, since: float) -> list[Order]:
+        """Return those that have waited since this moment or an earlier one."""
+        return [order for queue in self._waiting.values() for began, order in queue if began <= since]
+
+    def give_up(self, since: float) -> None:
+        """Forget those that `held` returns: they have been handed back."""
         for server in list(self._waiting):
-            while server in self._waiting and self._waiting[server][0][0] <= before:
-                given_up.append(self._next(server))
-        return given_up
+            while server in self._waiting and self._waiting[server][0][0] <= since:
+                self._next(server)
 
     def waits_since(self) -> float | None:
         """Return since when the one waits that has waited longest."""

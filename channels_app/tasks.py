@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from channels_app import bell, errands, listing, pruning, watch, witness
+from channels_app import bell, errands, listing, pruning, watch
 
 AN_ERRAND = {"queue": bell.ERRANDS, "soft_time_limit": errands.SOFT_SECONDS, "time_limit": errands.HARD_SECONDS}
 
@@ -22,7 +22,7 @@ def list_server(server_id: int, **_newer_arguments: object) -> None:
 @shared_task(name=bell.WITNESS, **AN_ERRAND)
 @errands.under_way()
 def ask_witness(**_newer_arguments: object) -> None:
-    witness.refresh()
+    """Do nothing: each errand asks the witness when it is back."""
 
 
 @shared_task(name=bell.PRUNE, **AN_ERRAND)

@@ -4,28 +4,42 @@ and now and then the fleet's seven days.
 Each statement is idempotent and repairs whatever came before, whoever did it: no signal, no hook, no form has to remember.
 """
 
+from collections.abc import Callable
+
 import structlog
 from django.db import connection, transaction
 
 from channels_app import deadman, errands, outage, ping, reachability
 from channels_app.due import WATCHED
 from channels_app.fleet import week
+from core.database import is_away
 from incidents import ledger
 
 log = structlog.get_logger(__name__)
 
 
 def keep_up() -> None:
-    """Do one tick's work."""
+    """Do one tick's work. Raises only where the database is away: a step that fails is logged, and the others are done."""
     deadman.give_sign()
-    _adopt_new_channels()
-    _forget_unwatched()
-    errands.keep_up()
-    _beat_the_pulse()
-    reachability.keep_up()
-    outage.tell_operators()
-    ping.send_if_healthy()
-    week.measure_if_due()
+    _try(_adopt_new_channels)
+    _try(_forget_unwatched)
+    _try(errands.keep_up)
+    _try(_beat_the_pulse)
+    _try(reachability.keep_up)
+    _try(outage.tell_operators)
+    _try(ping.send_if_healthy)
+    _try(week.measure_if_due)
+
+
+def _try(step: Callable[[], object]) -> None:
+    """Do a step. Looking comes after all of them: what one trips over would keep a whole fleet from being looked at."""
+    try:
+        step()
+    except Exception as error:
+        if connection.in_atomic_block or is_away(error):
+            raise
+        name = f"{step.__module__}.{step.__name__}"
+        log.error("a step of the tick failed; the next tick tries again", step=name, error=type(error).__name__, exc_info=error)
 
 
 def _adopt_new_channels() -> None:

@@ -7,7 +7,7 @@ At its end, with nothing else under way, come the channels whose last look ended
 
 import time
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -51,7 +51,7 @@ def look_at_what_is_due() -> None:
     try:
         _Loop(pool, threads).run()
     finally:  # a worker that leaves waits for nothing that hangs: it was handed back, and ends with the process
-        pool.shutdown(wait=not leaving.is_asked())
+        pool.shutdown(wait=not leaving.is_asked(), cancel_futures=True)
 
 
 def look(order: Order, reasons: Reasons | None = None) -> Look:
@@ -67,9 +67,9 @@ class _Loop:
     def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
         self.pool, self.threads = pool, threads
         self.turns = Turns()
-        self.shares = Shares()
+        self.shares = Shares(threads)
         self.reasons = Reasons(settings.HEARTBEAT_TICK_SECONDS)
-        self.results: SimpleQueue[tuple[Order, Future[Look]]] = SimpleQueue()
+        self.results: SimpleQueue[tuple[Order, Look | Exception]] = SimpleQueue()
         self.waiting: list[Look] = []
         self.in_flight: dict[tuple[int, int], Order] = {}
         self.probe_at: dict[int, float] = {}  # by server: it failed just now, and is not asked before
@@ -79,7 +79,7 @@ class _Loop:
         self.tick_at = self.claim_at = self.claimed_at = self.flush_at = now
         self.leaves_at = float("inf")
         self.away_since: float | None = None
-        self.more_is_due = self.has_rung = self.has_ticked = False
+        self.more_is_due = self.has_rung = self.has_ticked = self.is_short_of_threads = False
 
     def run(self) -> None:
         while self._step():
@@ -159,7 +159,7 @@ class _Loop:
         to_look_at = []
         for order in orders:
             if order.dark and (probes[order.server_id] >= MOST_PROBES or now < self.probe_at.get(order.server_id, 0.0)):
-                self._keep(Look(order, verdicts.infer(order.dark, at=order.anchor.now())))
+                self._keep(_infer(order))
             else:
                 probes[order.server_id] += bool(order.dark)
                 to_look_at.append(order)
@@ -176,14 +176,30 @@ class _Loop:
     def _start(self) -> None:
         for order in self.shares.start(self.threads - len(self.in_flight)):
             self.in_flight[order.channel_id, order.look_no] = order
-            self.pool.submit(look, order, self.reasons).add_done_callback(partial(self._ended, order))
+            try:
+                self.pool.submit(self._look, order)
+            except RuntimeError:  # the system starts no more threads; the pool has queued the look all the same (3.11 to 3.14)
+                self._go_on_with_fewer_threads()
+                return
 
-    def _ended(self, order: Order, future: "Future[Look]") -> None:  # in the thread that looked
-        self.results.put((order, future))
+    def _look(self, order: Order) -> None:  # in a thread of the pool
+        try:
+            self.results.put((order, look(order, self.reasons)))
+        except Exception as error:
+            self.results.put((order, error))
+
+    def _go_on_with_fewer_threads(self) -> None:
+        if not self.is_short_of_threads:
+            self.is_short_of_threads = True
+            self.threads = self.shares.threads = max(1, len(self.in_flight) - 1)
+            log.warning("no more threads can be started: raise the limit of processes", threads=self.threads)
+        if len(self.in_flight) == 1:  # perhaps there is none at all
+            self._look(*self.in_flight.values())
 
     def _hand_back(self, *, held_since: float) -> None:
-        if orders := self.shares.hand_back(held_since):
+        if orders := self.shares.held(held_since):
             due.release((order.channel_id, order.look_no) for order in orders)
+            self.shares.give_up(held_since)  # not before: a database that is away just now is asked again
 
     def _leave(self) -> None:
         """Claim no more, and after a moment let go of what hangs: somebody else looks at it, and this process may be killed."""
@@ -220,17 +236,17 @@ class _Loop:
             moments.append(held_since + HELD_SECONDS)
         return max(0.0, min(moments) - now)
 
-    def _take(self, order: Order, ended: "Future[Look]") -> None:
+    def _take(self, order: Order, ended: Look | Exception) -> None:
         if self.in_flight.pop((order.channel_id, order.look_no), None) is None:
-            return  # handed back
+            return  # handed back, or looked at twice
         has_room_again = self.shares.end(order)
         if has_room_again:
             self.claim_at = min(self.claim_at, self.claimed_at + CLAIM_EVERY)
-        if error := ended.exception():  # a gateway never raises: this is our own mistake, and one channel's matter
-            log.error("a look failed; its lease will lapse", error=type(error).__name__, exc_info=error)
+        if isinstance(ended, Exception):  # a gateway never raises: this is our own mistake, and one channel's matter
+            log.error("a look failed; its lease will lapse", error=type(ended).__name__, exc_info=ended)
             return
-        seen = ended.result().seen
-        self._keep(ended.result())
+        seen = ended.seen
+        self._keep(ended)
         if order.has_list and _is_missing_again(order, seen):
             self.reasons.want_list(order.server_id)
         if seen.cause in verdicts.SERVER_WIDE:
@@ -263,8 +279,12 @@ class _Loop:
         ends_at = min(time.monotonic() + ALONE_FOR, self.is_over_at - settings.HEARTBEAT_TIMEOUT_SECONDS)
         while time.monotonic() < ends_at and not leaving.is_asked() and (order := due.claim_alone()):
             log.warning("a look ended with its process; now alone", channel=order.channel_id)
-            self.waiting.append(look(order))
+            self.waiting.append(_infer(order) if order.dark else look(order))  # not a deadline each for what is known
             self._flush()
+
+
+def _infer(order: Order) -> Look:
+    return Look(order, verdicts.infer(order.dark, at=order.anchor.now()))
 
 
 def _is_missing_again(order: Order, seen: Reading) -> bool:

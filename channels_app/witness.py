@@ -16,8 +16,7 @@ SECONDS = 3.0  # for each address
 
 def refresh() -> None:
     """Ask the witness if it is time to, and write down what it said. Never raises for what the network does."""
-    if settings.WITNESS_URLS and _claim():
-        answered = any(map(_answers, settings.WITNESS_URLS))
+    if settings.WITNESS_URLS and _claim() and (answered := _ask()) is not None:
         with connection.cursor() as cursor:
             cursor.execute(_WRITE, [answered])
         if not answered:
@@ -30,15 +29,24 @@ def _claim() -> bool:
         return bool(cursor.rowcount)
 
 
-def _answers(url: str) -> bool:
-    """Any answer will do: whoever sends a 500 has been reached."""
-    try:
-        http.get(url, headers={}, seconds=SECONDS, operator_owned=True)
-    except (http.BadAnswer, http.TooLarge):
-        return True
-    except (http.Failure, http.AddressRefused):
-        return False
-    return True
+def _ask() -> bool | None:
+    """Say whether any of the addresses answers; None where none of them may be asked.
+
+    Any answer will do: whoever sends a 500 has been reached.
+    """
+    answered = None
+    for url in settings.WITNESS_URLS:
+        try:
+            http.get(url, headers={}, seconds=SECONDS, operator_owned=True)
+        except (http.BadAnswer, http.TooLarge):
+            return True
+        except http.Failure:
+            answered = False
+        except http.AddressRefused as refused:  # by us: that says nothing of our network
+            log.error("a witness may not be asked: put it into EVOLUTION_ALLOWED_HOSTS", host=refused.host)
+        else:
+            return True
+    return answered
 
 
 _CLAIM = """

@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from core import addresses
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if (BASE_DIR / ".env").exists():
@@ -200,7 +202,12 @@ CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 # --- The watch --------------------------------------------------------------------------------------------------
 
 HEARTBEAT_INTERVAL_SECONDS = whole("HEARTBEAT_INTERVAL_SECONDS", 120, least=1, most=600)  # due.FAR_AHEAD lies beyond it
-HEARTBEAT_RECHECK_SECONDS = whole("HEARTBEAT_RECHECK_SECONDS", 10, least=1, most=600)
+HEARTBEAT_RECHECK_SECONDS = whole("HEARTBEAT_RECHECK_SECONDS", min(10, HEARTBEAT_INTERVAL_SECONDS), least=1, most=600)
+if HEARTBEAT_RECHECK_SECONDS > HEARTBEAT_INTERVAL_SECONDS:  # beyond twice that, each second look would follow a blind gap
+    raise ImproperlyConfigured(
+        f"HEARTBEAT_RECHECK_SECONDS is {HEARTBEAT_RECHECK_SECONDS}, longer than HEARTBEAT_INTERVAL_SECONDS, so that incidents"
+        f" might never resolve: set it to {HEARTBEAT_INTERVAL_SECONDS} or less."
+    )
 HEARTBEAT_TIMEOUT_SECONDS = whole("HEARTBEAT_TIMEOUT_SECONDS", 8, least=1, most=20)  # a loop must end within its task
 HEARTBEAT_TICK_SECONDS = whole("HEARTBEAT_TICK_SECONDS", 10, least=1, most=60)
 HEARTBEAT_MINUTE_SECONDS = whole("HEARTBEAT_MINUTE_SECONDS", 60, least=1, most=60)
@@ -209,9 +216,13 @@ EVOLUTION_ALLOWED_HOSTS = env.list("EVOLUTION_ALLOWED_HOSTS", default=[])
 EVOLUTION_LOCALHOST_ALIAS = env.str("EVOLUTION_LOCALHOST_ALIAS", "")
 # When the clinics of a dead server are told of it, in minutes after it fell; None: on their pages only
 SERVER_DOWN_TELL_CLINICS = one_of("SERVER_DOWN_TELL_CLINICS", "15", {"page": None, "15": 15, "now": 0})
-WITNESS_URLS = env.list("WITNESS_URLS", default=[])
-if bad := [url for url in WITNESS_URLS if not url.startswith(("https://", "http://"))]:
-    raise ImproperlyConfigured(f"WITNESS_URLS holds {bad[0]!r}: give whole addresses that begin with https:// or http://.")
+WITNESS_URLS = []
+for url in env.list("WITNESS_URLS", default=[]):
+    try:
+        WITNESS_URLS.append(addresses.rebuild(url.strip()))
+    except addresses.AddressError:  # its own sentence is for people, in a language that is not known yet
+        remedy = "give whole addresses that begin with https:// or http://, with neither a user name nor a query"
+        raise ImproperlyConfigured(f"WITNESS_URLS holds {url!r}: {remedy}.") from None
 HEALTHCHECK_PING_URL = env.str("HEALTHCHECK_PING_URL", "")
 if HEALTHCHECK_PING_URL and not HEALTHCHECK_PING_URL.startswith(("https://", "http://")):
     raise ImproperlyConfigured("HEALTHCHECK_PING_URL is no address: give a whole one that begins with https:// or http://.")

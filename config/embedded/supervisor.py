@@ -52,12 +52,18 @@ class Child:
     def start(self) -> None:
         self.before_start()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        is_long = self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES
-        with self.log.open("wb" if is_long else "ab") as log:
+        self.cut_long_log()
+        with self.log.open("ab") as log:  # to append: when it is cut, whoever writes goes on at the beginning
             streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             place = {"env": self.env, "cwd": self.cwd, "start_new_session": True}
             self.process = subprocess.Popen(self.argv, **streams, **place, **self.account)
         self.started_at = time.monotonic()
+
+    def cut_long_log(self) -> None:
+        """Empty the log where it is long, also while its child writes."""
+        with contextlib.suppress(OSError):  # there is none, or somebody took it away: no reason to end the product
+            if self.log.stat().st_size > LOG_LIMIT_BYTES:
+                os.truncate(self.log, 0)
 
     def has_ended(self) -> bool:
         return self.process.poll() is not None
@@ -173,6 +179,7 @@ class Supervisor:
             raise Stopped(self._stop_number)
         self.guard.tend()
         for child in self._kept:
+            child.cut_long_log()
             if child.process is None:
                 if time.monotonic() >= child.start_again_at:
                     self.start(child)

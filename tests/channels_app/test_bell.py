@@ -1,9 +1,12 @@
 """A broker that is away costs a moment, never an error: what is due lives in PostgreSQL."""
 
 import time
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
-from celery import Celery
+import redis
+from celery import Celery, current_app
 from django.conf import settings
 
 from channels_app import bell, watch
@@ -14,21 +17,50 @@ from tests.support import people
 NOBODY_LISTENS = "redis://:x@127.0.0.1:9/0"
 
 
+@contextmanager
+def broker_at(url):
+    other = Celery("other", broker=url)
+    other.config_from_object("django.conf:settings", namespace="CELERY")
+    other.conf.broker_url = url
+    other.set_current()
+    yield
+    other.close()
+    app.set_current()
+
+
 @pytest.fixture
 def broker_is_away():
-    away = Celery("away", broker=NOBODY_LISTENS)
-    away.config_from_object("django.conf:settings", namespace="CELERY")
-    away.conf.broker_url = NOBODY_LISTENS
-    away.set_current()
-    yield
-    away.close()
-    app.set_current()
+    with broker_at(NOBODY_LISTENS):
+        yield
+
+
+@pytest.fixture
+def broker_refuses():
+    """It lets us in, and then does nothing that we ask of it: as one does whose memory is full."""
+    place = urlsplit(current_app.conf.broker_url)
+    with redis.Redis.from_url(place.geturl()) as real:
+        real.execute_command("ACL", "SETUSER", "guest", "reset", "on", ">x", "~*", "&*", "+@connection")
+        with broker_at(place._replace(netloc=f"guest:x@{place.hostname}:{place.port}").geturl()):
+            yield
+        real.execute_command("ACL", "DELUSER", "guest")
 
 
 def test_a_ring_keeps_nobody_waiting(broker_is_away):
     started = time.monotonic()
     bell.ring()
     assert time.monotonic() - started < settings.CELERY_BROKER_TRANSPORT_OPTIONS["socket_connect_timeout"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [bell.ring, bell.silence, lambda: bell.ask_for_lists([1]), bell.ask_the_witness, bell.ask_for_a_sign, bell.go_on_pruning],
+    ids=["ring", "silence", "lists", "witness", "sign", "prune"],
+)
+@pytest.mark.parametrize("broker", ["broker_is_away", "broker_refuses"])
+def test_a_broker_that_is_away_or_refuses_is_never_an_error(broker, call, request):
+    request.getfixturevalue(broker)
+
+    call()
 
 
 def test_a_loop_looks_all_the_same(broker_is_away, clinic, settings):

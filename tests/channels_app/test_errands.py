@@ -1,18 +1,20 @@
 """Errands come back, or the operators hear that they do not. That a deaf worker ends itself: `whole_way/test_deaf`."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from celery import current_app
 from django.utils import timezone
 
 from channels_app import bell, deadman, errands, tasks, upkeep
-from channels_app.models import Pulse
+from channels_app.models import Pulse, Reachability
 from notifications.models import Notification
 from tests.support import people
+from tests.support.raw_server import refusing_url
 
 INTERVAL, SECOND = timedelta(seconds=120), timedelta(seconds=1)
-LATE = errands.INTERVALS_LATE * INTERVAL
+LATE = errands.late()
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +93,45 @@ def test_where_errands_wait_already_no_sign_is_asked_for(ticking):
     assert nobody_waits() == 2
 
 
+def test_lists_that_nobody_takes_do_not_pile_up(ticking):
+    nobody_waits()
+    for _tick in range(3):
+        bell.ask_for_lists(range(60))
+
+    assert nobody_waits() == bell.MOST_ERRANDS
+
+
+def test_where_some_lists_are_left_out_they_are_not_the_same_ones_each_time(ticking):
+    def servers():
+        bell.ask_for_lists(range(1000))
+        with current_app.connection_for_write() as broker:
+            take = partial(broker.default_channel.basic_get, bell.ERRANDS, no_ack=True)
+            return {message.payload[0][0] for message in iter(take, None)}
+
+    nobody_waits()
+    assert servers() != servers()
+
+
+def test_the_witness_is_not_asked_for_where_errands_wait_already(ticking):
+    nobody_waits()
+    bell.ask_the_witness()
+    bell.ask_the_witness()
+
+    assert nobody_waits() == 1
+
+
+def test_each_errand_asks_the_witness_so_that_it_waits_behind_no_other(ticking, settings):
+    settings.EVOLUTION_ALLOWED_HOSTS = ["127.0.0.0/8"]
+    settings.WITNESS_URLS = [refusing_url()]
+    server = people.server()
+    upkeep.keep_up()
+    Reachability.objects.update(failing_since=timezone.now())
+
+    tasks.list_server(server.pk)
+
+    assert Pulse.objects.get().witness_failing_since is not None
+
+
 def test_the_operators_are_told_once_when_none_has_come_back_for_long(ticking, operator, admin):
     is_asked(LATE - SECOND)
     upkeep.keep_up()
@@ -103,6 +144,15 @@ def test_the_operators_are_told_once_when_none_has_come_back_for_long(ticking, o
     (notice,) = told()
     assert (notice.user, notice.event, notice.tenant, notice.incident) == (operator, "warning", None, None)
     assert "{" not in notice.body
+
+
+def test_where_the_interval_is_short_an_errand_is_given_the_time_that_it_may_take(ticking, operator, settings):
+    settings.HEARTBEAT_INTERVAL_SECONDS = 5
+    is_asked(errands.HARD_SECONDS * SECOND)
+
+    upkeep.keep_up()
+
+    assert told() == []
 
 
 def test_what_was_asked_before_an_outage_of_the_watch_is_asked_anew(ticking, operator):

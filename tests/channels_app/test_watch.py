@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -171,17 +172,59 @@ def test_a_database_that_ends_the_loop_s_session_costs_no_look(fast, settings, c
     assert (watched.get().look_no, watched.get().strikes) == (1, 0)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_loop_gives_up_on_a_database_that_stays_away(fast, clinic, simulator, server):
-    channel_of(simulator.phone("maria"), clinic, server)
+@contextmanager
+def a_database_that_is_away():
     there = dict(connection.settings_dict)
     connection.close()
     connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": urlsplit(refusing_url()).port}
     try:
-        with pytest.raises(OperationalError):
-            watch.look_at_what_is_due()
+        yield
     finally:
         connection.settings_dict |= there
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_loop_gives_up_on_a_database_that_stays_away(fast, clinic, simulator, server):
+    channel_of(simulator.phone("maria"), clinic, server)
+    with a_database_that_is_away(), pytest.raises(OperationalError):
+        watch.look_at_what_is_due()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_database_that_is_away_could_not_take_back_is_handed_back_when_it_is_there(fast, clinic, server):
+    people.channel(clinic, server)
+    watch.upkeep.keep_up()
+    loop = watch._Loop(pool=None, threads=1)
+    loop.shares.wait(Turns().claim(1), now=1)
+
+    with a_database_that_is_away(), pytest.raises(OperationalError):
+        loop._hand_back(held_since=2)
+    loop._hand_back(held_since=2)
+
+    assert (Watch.objects.get().lease_until, Watch.objects.get().strikes) == (None, 0)
+    assert loop.shares.waits_since() is None
+
+
+@contextmanager
+def no_row_can_be_written(table):
+    """PostgreSQL refuses each row of this table."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"alter table {table} add constraint nothing_goes check (false) not valid")
+        try:
+            yield
+        finally:
+            cursor.execute(f"alter table {table} drop constraint nothing_goes")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_tick_cannot_write_keeps_nobody_from_being_looked_at(fast, clinic, simulator, server, caplog):
+    channel_of(simulator.phone("maria"), clinic, server)
+
+    with no_row_can_be_written("channels_app_pulse"):
+        watch.look_at_what_is_due()
+
+    assert Watch.objects.get().connection_status == "open"
+    assert "a step of the tick failed" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
@@ -258,6 +301,36 @@ def test_a_loop_whose_threads_are_all_busy_sleeps_until_one_is_free():
     loop = watch._Loop(pool=None, threads=2)
     loop.in_flight = {(1, 1): None, (2, 1): None}
     assert loop._idle_seconds() > watch.CLAIM_EVERY
+
+
+@pytest.fixture
+def a_limit_of_threads():
+    """A pool whose first threads are there, in a system that starts no more of them."""
+    with ThreadPoolExecutor(16) as pool:
+
+        def of(threads):
+            all_are_there = threading.Barrier(threads + 1)
+            for _ in range(threads):
+                pool.submit(all_are_there.wait)
+            all_are_there.wait()
+            threading.stack_size(1 << 46)  # no machine has that much: it is refused as beyond a limit of processes
+            return pool
+
+        yield of
+        threading.stack_size(0)
+
+
+@pytest.mark.parametrize("threads", [2, 0], ids=["some", "none at all"])
+def test_where_no_more_threads_can_be_started_those_there_are_look_at_everybody(
+    fast, clinic, simulator, server, a_limit_of_threads, threads, caplog
+):
+    for number in range(6):
+        channel_of(simulator.phone(f"phone-{number}"), clinic, server)
+
+    watch._Loop(a_limit_of_threads(threads), threads=16).run()
+
+    assert Watch.objects.filter(connection_status="open", lease_until=None).count() == 6
+    assert caplog.text.count("no more threads can be started") == 1
 
 
 def test_the_threads_of_a_loop_end_with_it(fast, clinic, simulator, server):

@@ -44,6 +44,24 @@ def test_one_of_several_that_answers_is_enough_whatever_it_says(failing, setting
     assert since() is None
 
 
+def test_an_address_that_we_may_not_dial_says_nothing_of_our_network(failing, settings, caplog):
+    settings.WITNESS_URLS = ["http://10.0.0.1"]
+
+    witness.refresh()
+
+    assert Pulse.objects.get().witness_at is not None
+    assert since() is None
+    assert "EVOLUTION_ALLOWED_HOSTS" in caplog.text
+
+
+def test_beside_an_address_that_we_may_not_dial_the_other_one_counts(failing, settings):
+    settings.WITNESS_URLS = ["http://10.0.0.1", refusing_url()]
+
+    witness.refresh()
+
+    assert since() is not None
+
+
 def test_it_is_asked_once_a_tick(failing, settings):
     settings.WITNESS_URLS = [refusing_url()]
     witness.refresh()

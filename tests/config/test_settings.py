@@ -48,6 +48,10 @@ def test_good_settings_are_read(read):
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://user@host/name"),
         ("HEALTHCHECK_PING_URL", "hc.example.com/a-check"),
+        ("WITNESS_URLS", "witness.example.com"),
+        ("WITNESS_URLS", "https://witness.example.com,https://"),
+        ("WITNESS_URLS", "https://witness example.com"),
+        ("WITNESS_URLS", "https://witness.example.com:99999"),  # nobody would be asked, and that passed for an answer
         ("DATABASE_URL", "postgresql://user:secret@host:port/name"),
         ("DATABASE_URL", "postgresql://user@host"),
         ("REDIS_URL", None),
@@ -55,6 +59,7 @@ def test_good_settings_are_read(read):
         ("HEARTBEAT_INTERVAL_SECONDS", "0"),
         ("HEARTBEAT_INTERVAL_SECONDS", "two minutes"),
         ("HEARTBEAT_INTERVAL_SECONDS", "1800"),  # further than the watch plans: it would look without a pause
+        ("HEARTBEAT_RECHECK_SECONDS", "121"),  # longer than the interval
         ("HEARTBEAT_TIMEOUT_SECONDS", "-8"),
         ("HEARTBEAT_TIMEOUT_SECONDS", "60"),  # longer than a loop may last
         ("WATCH_THREADS", "1e9"),
@@ -67,6 +72,23 @@ def test_a_wrong_value_is_named_with_its_remedy(variable, value, read):
     assert str(wrong.value).startswith(f"{variable} ")
     assert ": " in str(wrong.value)
     assert "secret" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(("interval", "recheck"), [("120", 10), ("10", 10), ("4", 4)])
+def test_the_next_look_after_a_change_comes_within_the_interval_by_default(interval, recheck, read):
+    assert read(HEARTBEAT_INTERVAL_SECONDS=interval)["HEARTBEAT_RECHECK_SECONDS"] == recheck
+
+
+def test_a_look_after_a_change_that_comes_later_than_the_interval_is_refused(read):
+    assert read(HEARTBEAT_INTERVAL_SECONDS="30", HEARTBEAT_RECHECK_SECONDS="30")["HEARTBEAT_RECHECK_SECONDS"] == 30
+    with pytest.raises(ImproperlyConfigured, match=r"^HEARTBEAT_RECHECK_SECONDS .*HEARTBEAT_INTERVAL_SECONDS.*: set it to 30 "):
+        read(HEARTBEAT_INTERVAL_SECONDS="30", HEARTBEAT_RECHECK_SECONDS="31")
+
+
+def test_witnesses_are_kept_in_the_form_that_is_dialled(read):
+    given = "HTTPS://Witness.example.com/, http://203.0.113.7:8080/up"
+    assert read(WITNESS_URLS=given)["WITNESS_URLS"] == ["https://witness.example.com", "http://203.0.113.7:8080/up"]
+    assert read(WITNESS_URLS="")["WITNESS_URLS"] == []
 
 
 def test_shortened_time_is_refused_in_production(read):
