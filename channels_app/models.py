@@ -217,11 +217,15 @@ class Watch(models.Model):
     No index holds a column that every look writes, and the pages keep room: 100 % of the updates stay HOT.
     """
 
-    channel = models.OneToOneField(Channel, models.PROTECT, primary_key=True, db_constraint=False, related_name="watch")
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    channel = models.OneToOneField(
+        Channel, models.PROTECT, primary_key=True, db_constraint=False, related_name="watch", verbose_name=_("number")
+    )
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, related_name="+", db_constraint=False, db_index=False, verbose_name=_("clinic")
+    )
     # Written by the claim
-    lease_until = models.DateTimeField(null=True)
-    look_no = models.BigIntegerField(db_default=0)
+    lease_until = models.DateTimeField(_("claimed until"), null=True)
+    look_no = models.BigIntegerField(_("look number"), db_default=0)
     look_started_at = models.DateTimeField(_("last look began"), null=True)
     strikes = models.PositiveSmallIntegerField(_("looks in a row without a result"), db_default=0)
     # The last verdict
@@ -231,30 +235,32 @@ class Watch(models.Model):
     code = models.IntegerField(_("code"), null=True)
     status_since = models.DateTimeField(_("status since"), null=True)
     cause_since = models.DateTimeField(_("cause since"), null=True)
-    cause_streak = models.PositiveSmallIntegerField(db_default=0)  # verdicts in a row with this cause and code
+    cause_streak = models.PositiveSmallIntegerField(_("verdicts in a row with this cause and code"), db_default=0)
     last_open_at = models.DateTimeField(_("last seen connected"), null=True)
     paired_at = models.DateTimeField(_("first seen paired"), null=True)
-    integration = models.CharField(max_length=40, db_default="")
-    owner_jid = models.CharField(max_length=80, db_default="")
-    seen_server = models.BigIntegerField(null=True)  # whose verdict this is: a channel that has moved starts anew
-    seen_instance = models.CharField(max_length=255, db_default="")
+    integration = models.CharField(_("integration"), max_length=40, db_default="")
+    owner_jid = models.CharField(_("paired account"), max_length=80, db_default="")
+    seen_server = models.BigIntegerField(
+        _("server of the last verdict (id)"), null=True
+    )  # a channel that has moved starts anew
+    seen_instance = models.CharField(_("instance of the last verdict"), max_length=255, db_default="")
     # The bad run, as lifecycle keeps it
     first_unhealthy_at = models.DateTimeField(_("bad since"), null=True)
     bad_seconds = models.FloatField(_("observed bad seconds"), db_default=0.0)
-    threshold_seconds = models.FloatField(null=True)  # that the last verdict was judged by
-    good_streak = models.PositiveSmallIntegerField(db_default=0)
-    good_since = models.DateTimeField(null=True)
-    run_readings = models.JSONField(db_default=Value([], models.JSONField()))
-    health_changes = ArrayField(models.DateTimeField(), db_default=[])  # the last six times
+    threshold_seconds = models.FloatField(_("threshold of the last verdict (seconds)"), null=True)
+    good_streak = models.PositiveSmallIntegerField(_("healthy looks in a row"), db_default=0)
+    good_since = models.DateTimeField(_("healthy since"), null=True)
+    run_readings = models.JSONField(_("readings of the bad run"), db_default=Value([], models.JSONField()))
+    health_changes = ArrayField(models.DateTimeField(), verbose_name=_("last changes of health"), db_default=[])  # six times
     # The server's row of this number, as the last full list had it
-    listed = models.JSONField(null=True)
-    listed_at = models.DateTimeField(null=True)
+    listed = models.JSONField(_("row of the server's list"), null=True)
+    listed_at = models.DateTimeField(_("listed at"), null=True)
     # When
     last_health_check = models.DateTimeField(_("last check"), null=True)
     last_verdict_at = models.DateTimeField(_("last verdict"), null=True)
     unseen_since = models.DateTimeField(_("unseen since"), null=True)
     next_look_at = models.DateTimeField(_("next look"), db_default=Now())
-    requested_at = models.DateTimeField(null=True)
+    requested_at = models.DateTimeField(_("check asked for at"), null=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("watch"), _("watches")
@@ -274,7 +280,9 @@ class Watch(models.Model):
 class ConnectionPeriod(models.Model):
     """An interval of one status and cause of one channel. A new row only when they change, or after a blind gap."""
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    tenant = models.ForeignKey(
+        Tenant, models.PROTECT, related_name="+", db_constraint=False, db_index=False, verbose_name=_("clinic")
+    )
     channel = models.ForeignKey(
         Channel, models.PROTECT, related_name="periods", db_constraint=False, db_index=False, verbose_name=_("number")
     )
@@ -367,19 +375,19 @@ class Pulse(models.Model):
     channels_watched = models.IntegerField(_("numbers watched"))
     # Our own network: nothing can be said of any number while it is gone
     offline_since = models.DateTimeField(_("own network gone since"), null=True)
-    witness_at = models.DateTimeField(null=True)  # when the witness was last asked
-    witness_failing_since = models.DateTimeField(null=True)
+    witness_at = models.DateTimeField(_("witness asked at"), null=True)
+    witness_failing_since = models.DateTimeField(_("witness silent since"), null=True)
     # An outage of the watch itself that is over and that nobody has been told of
-    outage_started_at = models.DateTimeField(null=True)
-    outage_ended_at = models.DateTimeField(null=True)
-    ping_at = models.DateTimeField(null=True)  # when the last ping was due
+    outage_started_at = models.DateTimeField(_("untold outage of Vigia: start"), null=True)
+    outage_ended_at = models.DateTimeField(_("untold outage of Vigia: end"), null=True)
+    ping_at = models.DateTimeField(_("last ping"), null=True)  # when the last ping was due
     errand_asked_at = models.DateTimeField(_("errands waited for since"), null=True)  # None while they come back
     # The last seven days of all numbers together; empty before they were first measured
-    week_measured_at = models.DateTimeField(null=True)  # when measuring began: whoever writes it measures
-    week_numbers = models.IntegerField(null=True)
-    week_up_seconds = models.FloatField(null=True)
-    week_down_seconds = models.FloatField(null=True)
-    week_blind_seconds = models.FloatField(null=True)
+    week_measured_at = models.DateTimeField(_("seven days measured at"), null=True)  # its beginning: whoever writes it measures
+    week_numbers = models.IntegerField(_("seven days: numbers"), null=True)
+    week_up_seconds = models.FloatField(_("seven days: seconds connected"), null=True)
+    week_down_seconds = models.FloatField(_("seven days: seconds down"), null=True)
+    week_blind_seconds = models.FloatField(_("seven days: seconds without a check"), null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("pulse")

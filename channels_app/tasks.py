@@ -4,7 +4,7 @@ from celery import shared_task
 
 from channels_app import bell, errands, listing, pruning, watch
 
-AN_ERRAND = {"queue": bell.ERRANDS, "soft_time_limit": errands.SOFT_SECONDS, "time_limit": errands.HARD_SECONDS}
+AN_ERRAND = {"soft_time_limit": errands.SOFT_SECONDS, "time_limit": errands.HARD_SECONDS}
 
 
 # No `expires`: it would compare the clocks of two machines. Newer senders may pass arguments that we do not know.

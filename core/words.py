@@ -6,6 +6,13 @@ and changed where it would not be understood in a clinic.
 
 from django.utils.translation import gettext_noop as _
 
+DJANGO = [  # for nouns of either gender
+    _("Add another %(model)s"),
+    _("Change selected %(model)s"),
+    _("Delete selected %(model)s"),
+    _("Delete selected %(verbose_name_plural)s"),
+    _("View selected %(model)s"),
+]
 UNFOLD = [
     _("Add row"),
     _("After you've created a user, you’ll be able to edit more user options."),

@@ -32,7 +32,7 @@ class Notification(models.Model):
     title = models.CharField(_("title"), max_length=200)
     body = models.TextField(_("text"))
     link = models.CharField(_("link"), max_length=200, blank=True, default="")
-    dedupe_key = models.CharField(max_length=80)
+    dedupe_key = models.CharField(_("told once by"), max_length=80)
     created_at = models.DateTimeField(_("written"), db_default=Now())
     read_at = models.DateTimeField(_("read"), null=True)
 

@@ -7,16 +7,22 @@ from datetime import timedelta
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib import admin as site
+from django.db.models import GeneratedField
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from channels_app import bell
-from channels_app.models import Watch
+from channels_app.models import Channel, ConnectionPeriod, Pulse, Server, Sweep, Watch
+from incidents.models import Incident
+from notifications.models import Notification
+from tenants.models import Membership, Tenant, User
 from tests.support import people
 
 BEAT = [PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule]
 OF_PACKAGES = [*BEAT, Authenticator]
+OURS = [Server, Channel, Watch, ConnectionPeriod, Sweep, Pulse, Incident, Notification, User, Tenant, Membership]
 ENGLISH = re.compile(
     r"\b(?:the|to|of|for|with|when|which|this|that|is|are|be|will|only|selected|select|every|type|user|created|used|enabled?|disable"
     r"|run|task|schedule|scheduler|clocked|authenticators?|mfa|true|false|date|datetime|day|days|hours?|minutes?|seconds"
@@ -75,6 +81,19 @@ def banner(answer) -> str:
 
 
 # --- In Portuguese -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)
+def test_every_field_of_ours_has_a_name_for_people(model):
+    shown = [field for field in model._meta.fields if field.name != "id" and not isinstance(field, GeneratedField)]
+    unnamed = [field.name for field in shown if field.editable and not isinstance(field.verbose_name, Promise)]
+    assert unnamed == []
+
+
+def test_the_buttons_beside_a_clinic_suit_its_gender(desk):
+    text = html.unescape(desk.get(reverse("admin:channels_app_channel_add")).content.decode())
+    assert "Alterar: clínica" in text
+    assert "selecionado" not in text
 
 
 def test_the_index_holds_no_english_word(desk, ring):

@@ -71,3 +71,10 @@ def test_a_loop_looks_all_the_same(broker_is_away, clinic, settings):
     watch.look_at_what_is_due()
 
     assert Watch.objects.get().cause == "address_refused"
+
+
+@pytest.mark.parametrize(("task", "queue"), [(bell.RING, bell.QUEUE), (bell.PRUNE, bell.ERRANDS), (bell.LIST, bell.ERRANDS)])
+def test_whoever_sends_a_task_without_naming_a_queue_sends_it_to_its_own(task, queue):
+    options = current_app.amqp.router.route({}, task)
+
+    assert options["queue"].name == queue
