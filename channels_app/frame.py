@@ -6,6 +6,7 @@ from functools import cached_property
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,7 @@ from channels_app import health
 from channels_app.health import Health
 from incidents import advice
 from incidents.models import Incident
+from incidents.notices import moment
 from notifications import inbox
 
 
@@ -112,7 +114,7 @@ class Frame:
     @property
     def blind_sentence(self) -> str:
         """The clinic is calmed; the operator reads which part is dead, with a link where it can be started by one."""
-        since, operators_know = health.moment(self.blind_since), health.tell_operators(self._health)
+        since, operators_know = moment(self.blind_since, timezone.now()), health.tell_operators(self._health)
         if self._request.user.is_saas_admin:
             remedy, url = health.remedy(self._health)
             sentence = _("No check since {since}. {remedy}").format(since=since, remedy=remedy)

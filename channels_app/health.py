@@ -12,13 +12,14 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.urls import reverse
-from django.utils import formats, timezone
-from django.utils.functional import Promise, lazy
+from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels_app import bell
 from channels_app.due import WATCHED
+from incidents.notices import moment
 from notifications import announce
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
@@ -144,7 +145,7 @@ def tell_operators(health: Health) -> bool:
         if written.exists():
             return True
         sentence, link = remedy(health)
-        body = format_lazy(_("No check since {since}. {remedy}"), since=moment(since), remedy=sentence)
+        body = format_lazy(_("No check since {since}. {remedy}"), since=moment(since, timezone.now()), remedy=sentence)
         notice = Notice(
             dedupe_key=key,
             event=Notification.Event.WARNING,
@@ -154,16 +155,6 @@ def tell_operators(health: Health) -> bool:
             link=link,
         )
         return bool(announce.tell([notice], at=health.at)) or written.exists()
-
-
-def moment(at: datetime) -> Promise:
-    """The time of day in the zone that is active; with the date where it was not today."""
-    return lazy(_spell_moment, str)(at)
-
-
-def _spell_moment(at: datetime) -> str:
-    here = timezone.localtime(at)
-    return formats.date_format(here, "TIME_FORMAT" if here.date() == timezone.localdate() else "SHORT_DATETIME_FORMAT")
 
 
 def broker_answers() -> bool:

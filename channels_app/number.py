@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from channels_app import availability, due, stretches
+from channels_app import availability, stretches
 from channels_app.availability import Week
 from channels_app.models import Channel, ConnectionPeriod, Sweep, Watch
 from incidents.advice import Subject
 from incidents.causes import CAUSES
 from incidents.models import Incident
+from incidents.periods import longest_gap
 from incidents.readings import Status
 
 INTERVALS_UNTIL_LATE = 3  # without a check, and the last one is a warning
@@ -84,8 +85,7 @@ class Number:
 
     @property
     def seen_until(self) -> datetime:
-        longest_gap = due.policy(self.channel.heartbeat_threshold_minutes).longest_gap
-        return stretches.seen_until(self.now, self.watch.last_verdict_at, longest_gap)
+        return stretches.seen_until(self.now, self.watch.last_verdict_at, longest_gap())
 
     @property
     def zone(self) -> ZoneInfo:

@@ -32,7 +32,11 @@ class Policy:
     @property
     def longest_gap(self) -> timedelta:
         """The longest time between two verdicts in which somebody was looking; beyond it lies blind time."""
-        return 2 * self.interval + self.deadline
+        return longest_gap(self.interval, self.deadline)
+
+
+def longest_gap(interval: timedelta, deadline: timedelta) -> timedelta:
+    return 2 * interval + deadline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

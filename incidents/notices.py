@@ -152,4 +152,5 @@ def _spell(at: datetime, told_at: datetime) -> str:
 
 
 def moment(at: datetime, told_at: datetime) -> Promise:
+    """The time of day in the reader's zone; with the date where that was another day's."""
     return lazy(_spell, str)(at, told_at)

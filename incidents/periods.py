@@ -12,7 +12,7 @@ from typing import Protocol
 from django.conf import settings
 from django.db.models import Q
 
-from incidents.lifecycle import Policy
+from incidents import lifecycle
 from incidents.models import Incident
 
 SHOWN_BEFORE = 3
@@ -81,7 +81,7 @@ def longest_gap() -> timedelta:
     """The longest time between two looks in which somebody was looking: the lifecycle's own rule."""
     interval = timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS)
     deadline = timedelta(seconds=settings.HEARTBEAT_TIMEOUT_SECONDS)
-    return Policy(interval=interval, recheck=interval, deadline=deadline, threshold=interval).longest_gap
+    return lifecycle.longest_gap(interval, deadline)
 
 
 def _stretches(periods: Iterable[Period], seen_until: datetime | None) -> Iterator[Stretch]:

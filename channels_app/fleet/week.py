@@ -12,6 +12,7 @@ from django.db import connection
 from channels_app import availability, due
 from channels_app.fleet.selection import WEEK
 from channels_app.models import Pulse
+from incidents.periods import longest_gap
 
 MEASURED_EVERY = timedelta(minutes=5)
 
@@ -46,7 +47,7 @@ def measure_if_due() -> bool:
         cursor.execute(_CLAIM, [MEASURED_EVERY])
         if not cursor.rowcount:
             return False
-        cursor.execute(_MEASURE, {"week": WEEK, "gap": due.policy(1).longest_gap})
+        cursor.execute(_MEASURE, {"week": WEEK, "gap": longest_gap()})
     return True
 
 
