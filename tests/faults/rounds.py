@@ -6,8 +6,9 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -47,8 +48,9 @@ def run(given: argparse.Namespace, chance: random.Random, folder: Path) -> int:
         product.is_whole()
         fleet = None
         for kind in kinds:
+            coming = deal(KINDS[kind], chance)
             while (left := getattr(given, kind) - tallies[kind].faults.total()) > 0:
-                faults = [chance.choice(KINDS[kind]) for _ in range(min(left, FAULTS_A_ROUND))]
+                faults = list(islice(coming, min(left, FAULTS_A_ROUND)))
                 fleet = Fleet(product, script, before=fleet)
                 play(fleet, faults, chance, tallies[kind])
                 fleet.retires()
@@ -57,6 +59,12 @@ def run(given: argparse.Namespace, chance: random.Random, folder: Path) -> int:
         product.shows_logs()
     print(as_table(tallies), flush=True)
     return int(any(tally.found for tally in tallies.values()))
+
+
+def deal(faults: Sequence[Callable], chance: random.Random) -> Iterator[Callable]:
+    """Yield without end, shuffled, none again before all others have been: a run of two has both kinds of a restart."""
+    while True:
+        yield from chance.sample(faults, len(faults))
 
 
 def play(fleet: Fleet, faults: list[Callable], chance: random.Random, tally: Tally) -> None:
@@ -112,12 +120,16 @@ def web(fleet: Fleet, _chance: random.Random) -> None:
 
 
 def host_jumps(fleet: Fleet, chance: random.Random) -> None:
-    fleet.product.levers.host_seconds = chance.choice((-HOUR, 0, HOUR))
+    fleet.product.levers.host_seconds = _another(fleet.product.levers.host_seconds, chance)
 
 
 def database_jumps(fleet: Fleet, chance: random.Random) -> None:
     fleet.clock_was_moved = True
-    fleet.product.levers.database_seconds = chance.choice((-HOUR, 0, HOUR))
+    fleet.product.levers.database_seconds = _another(fleet.product.levers.database_seconds, chance)
+
+
+def _another(seconds: float, chance: random.Random) -> float:
+    return chance.choice([offset for offset in (-HOUR, 0, HOUR) if offset != seconds])
 
 
 def lines_are_cut(fleet: Fleet, _chance: random.Random) -> None:
