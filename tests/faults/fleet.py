@@ -18,6 +18,14 @@ from tests.support import people
 _names = count()
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What befell the product, until it was whole again."""
+
+    began_at: datetime
+    ended_at: datetime
+
+
 @dataclass
 class Outage:
     """What really was the matter with a number. A blip is over before anybody may be told."""
@@ -26,8 +34,7 @@ class Outage:
     fell_at: datetime
     is_blip: bool
     rose_at: datetime | None = None
-    troubles: int = 0  # that befell the product meanwhile
-    trouble_seconds: float = 0.0  # until it was whole again, of all of them
+    troubles: list[Trouble] = field(default_factory=list)  # meanwhile and thereafter, in order
 
 
 @dataclass
@@ -94,12 +101,11 @@ class Fleet:
 
     def suffers(self, outages: Iterable[Outage], trouble: Callable[[], object]) -> None:
         """Let trouble befall the product while these last; what it costs is what it may cost."""
-        began = self.product.now()
+        began_at = self.product.now()
         trouble()
-        seconds = max(0.0, (self.product.now() - began).total_seconds())
+        suffered = Trouble(began_at, self.product.now())
         for outage in outages:
-            outage.troubles += 1
-            outage.trouble_seconds += seconds
+            outage.troubles.append(suffered)
 
     def _servers(self) -> dict[str, Server]:
         urls = self.script.urls
