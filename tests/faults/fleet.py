@@ -6,13 +6,13 @@ The truth is written down by whoever gives the order to the gateway, by the prod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 
 from channels_app.models import Channel, Server, Watch
 from incidents.models import Incident
 from tenants.models import User
 from tests.faults.product import Product
-from tests.faults.script import Script
+from tests.faults.script import Script, Visit
 from tests.support import people
 
 _names = count()
@@ -124,15 +124,24 @@ class Fleet:
         return numbers
 
 
-def gaps(visits: Iterable, numbers: Iterable[Number]) -> list[float]:
-    """Return the seconds between one look and the next at the same number, of these numbers alone."""
-    keys, last, found = {number.key for number in numbers}, {}, []
+def looks_at(numbers: Iterable[Number], visits: Iterable[Visit]) -> dict[str, list[float]]:
+    """Return when each of these numbers was looked at; those that were not have an empty list."""
+    looks = {number.key: [] for number in numbers}
     for visit in visits:
-        if visit.number in keys:
-            if visit.number in last:
-                found.append(visit.at - last[visit.number])
-            last[visit.number] = visit.at
-    return found
+        if visit.number in looks:
+            looks[visit.number].append(visit.at)
+    return looks
+
+
+def longest_silence(looks: dict[str, list[float]], *, began: float, ended: float) -> float:
+    """Return for how many seconds between two instants the worst of these numbers was not looked at: before its first look,
+    from one to the next, or after its last.
+    """
+    return max(
+        after - before
+        for at in looks.values()
+        for before, after in pairwise([began, *(a for a in at if began < a < ended), ended])
+    )
 
 
 def seconds(amount: float) -> timedelta:
