@@ -68,6 +68,8 @@ def surround(folder: Path, *, die_at: str = "") -> Points:
     watch.look = _announced(points, "look", watch.look)
     bell.ring = _announced(points, "publish a ring", bell.ring)
     bell.silence = _announced(points, "purge the rings", bell.silence)
+    bell._send = _announced(points, "publish an errand", bell._send)  # a list, the witness, more to prune, a sign
+    bell.ask_for_a_sign = _announced(points, "ask for a sign", bell.ask_for_a_sign)
     wrappers: dict[object, _Statements] = {}
 
     def surround_connection(connection, **_facts: object) -> None:

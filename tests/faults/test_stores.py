@@ -12,7 +12,7 @@ from channels_app.watch import LONGEST_LOOP
 from tests.faults.fleet import longest_silence, looks_at
 from tests.faults.product import DEADLINE, INTERVAL, LEASE, TICK, cut_all_lines, end_database_sessions
 
-AWAY = 5  # seconds; the long form has the minute
+AWAY = 5  # seconds; the minute: --away
 LOCKED = 10  # seconds
 AIR = 4 * INTERVAL  # seconds, of a busy machine
 A_TICK = LEASE + TICK  # that a database may cost: what it took from a loop is due again when its lease lapses
@@ -20,7 +20,7 @@ MOST_RINGS = LONGEST_LOOP / TICK + 3  # beat rings on while the loops run; the n
 
 
 def test_while_the_broker_is_away_forgets_or_cuts_its_lines_nobody_is_told_anything_wrong(fleet, product, script):
-    product.worker(), product.beat()
+    product.errands(), product.worker(), product.beat()
     fleet.is_connected()
     script.visits()
     began = time.monotonic()
@@ -45,7 +45,7 @@ def test_while_the_broker_is_away_forgets_or_cuts_its_lines_nobody_is_told_anyth
 
 
 def test_a_database_that_ends_its_sessions_and_then_locks_its_table_costs_no_half_incident(fleet, product, script):
-    product.worker(), product.beat()
+    product.errands(), product.worker(), product.beat()
     fleet.is_connected()
     script.visits()
     began = locked_at = time.monotonic()
