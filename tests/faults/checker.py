@@ -50,7 +50,8 @@ class Findings:
 
 def check(fleet: Fleet, *, times: bool = True) -> Findings:
     """Compare. `times`: also how late; not where a clock was wrong, by which that is counted."""
-    found = Findings(broken=[f"{name}: {ids}" for name, ids in invariants.violations().items() if ids])
+    broken = [f"{name}: {ids}" for name, ids in invariants.violations().items() if ids]
+    found = Findings(broken=broken, late=[*fleet.late])
     for number in fleet.numbers:
         found += _of_number(number, times=times)
     warnings = Notification.objects.filter(incident=None)

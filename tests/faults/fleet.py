@@ -55,6 +55,7 @@ class Fleet:
         self.product, self.script = product, script
         self.clock_was_moved = False  # then how late something was cannot be told by it
         self.was_cut_off = False  # from the network, of which the operator is to hear
+        self.late: list[str] = []  # what somebody saw come too late, in the checker's words
         self.servers: dict[str, Server] = before.servers if before else self._servers()
         self.operator = before.operator if before else people.operator()
         self.numbers = [number for _ in range(clinics) for number in self._clinic()]

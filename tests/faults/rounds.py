@@ -15,9 +15,20 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from channels_app import deadman
 from tests.faults.checker import Findings, check
 from tests.faults.fleet import Fleet, Outage
-from tests.faults.product import HOUR, Product, children, cut_all_lines, end_database_sessions, kill, kill_with_children
+from tests.faults.product import (
+    HOUR,
+    INTERVAL,
+    TICK,
+    Product,
+    children,
+    cut_all_lines,
+    end_database_sessions,
+    kill,
+    kill_with_children,
+)
 from tests.faults.script import Script
 
 SERVERS = 3
@@ -25,6 +36,10 @@ FAULTS_A_ROUND = 4
 FALL, BLIP = 4, 2  # numbers of nine
 BLIP_SECONDS = 3
 LONGEST_PAUSE = 4  # seconds between two faults
+AWAY = 60  # seconds without a broker
+# Seconds until each number is looked at again. In production all of it lies within the interval; here a worker that is
+# just leaving, being deaf, and the start of the next one are not shortened.
+RESUMES_WITHIN = INTERVAL + TICK + deadman.LEAVE_SECONDS + 5
 
 
 @dataclass
@@ -111,6 +126,10 @@ def child(fleet: Fleet, chance: random.Random) -> None:
         kill(chance.choice(living))
 
 
+def errands(fleet: Fleet, _chance: random.Random) -> None:
+    kill_with_children(fleet.product.of("errands"))
+
+
 def beat(fleet: Fleet, _chance: random.Random) -> None:
     kill_with_children(fleet.product.of("beat"))
 
@@ -139,6 +158,24 @@ def lines_are_cut(fleet: Fleet, _chance: random.Random) -> None:
 def broker_forgets(fleet: Fleet, _chance: random.Random) -> None:
     fleet.product.broker.forgets()
     cut_all_lines(fleet.product.broker.url)
+
+
+def broker_is_away(fleet: Fleet, _chance: random.Random) -> None:
+    """For a minute, longer than any loop: the workers are deaf by then, and ended themselves. All go on when it is back."""
+    broker, product = fleet.product.broker, fleet.product
+    broker.is_killed()
+    product.rests(AWAY)
+    broker.comes_back()
+    fleet.script.visits()
+    back, unseen = time.monotonic(), {number.key for number in fleet.numbers}
+    product.wait_until(
+        lambda: unseen.difference_update(visit.number for visit in fleet.script.visits()) or not unseen, "looks went on"
+    )
+    took = time.monotonic() - back
+    sentence = f"looks went on {took:.1f} s after the broker was back"
+    print(f"  {sentence}", flush=True)
+    if took > RESUMES_WITHIN:
+        fleet.late.append(sentence)
 
 
 def sessions_end(_fleet: Fleet, _chance: random.Random) -> None:
@@ -174,9 +211,10 @@ def _postgres_answers() -> bool:
 
 
 KINDS: dict[str, list[Callable]] = {
-    "kills": [worker_and_children, worker_alone, child, beat, web],
+    "kills": [worker_and_children, worker_alone, child, errands, beat, web],
     "jumps": [host_jumps, database_jumps],
     "cuts": [lines_are_cut, broker_forgets],
+    "away": [broker_is_away],
     "sessions": [sessions_end],
     "restarts": [postgres_restarts, postgres_is_killed],
 }
