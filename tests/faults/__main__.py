@@ -1,4 +1,4 @@
-"""The long form: python3 start.py exec -- python -m tests.faults --kills 200 --jumps 50 --cuts 50 [--seed N] [--points]
+"""The long form: python3 start.py exec -- python -m tests.faults --kills 200 --jumps 50 --cuts 50 --away 2 [--seed N]
 
 Round after round some numbers fall and rise, others blip, the rest stay well, and faults of one kind befall the product at
 random moments. After each round the record is compared with the truth. Exits with 1 where it is not the truth.
@@ -54,9 +54,10 @@ def points(folder: Path) -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for kind, what in (
-        ("kills", "kill -9 of worker, its main process or a child alone, beat, web"),
+        ("kills", "kill -9 of worker, its main process or a child alone, errands, beat, web"),
         ("jumps", "of an hour, of the host's clock or the database's"),
         ("cuts", "of all lines to the broker, some with all its memory"),
+        ("away", "times that the broker is away for a minute"),
         ("restarts", "of PostgreSQL, some by kill -9; only where it may be restarted: under `start.py exec`"),
         ("sessions", "times that PostgreSQL ends all sessions"),
     ):

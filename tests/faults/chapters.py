@@ -1,12 +1,16 @@
-"""A life in which the watch writes everything that it writes by itself: what happens before each of its rings.
+"""A life in which the watch and its errands write everything that they write by themselves: what happens before each.
 
-Three clinics have a number on each of three servers; server 2's have tokens of their own.
+Three clinics have a number on each of three servers, the first has three more on server 1; server 2's have tokens of their own.
 """
 
-from tests.faults.sweep import Chapter
+from tests.faults.sweep import INTERVAL, Chapter
+
+NOBODY = "http://127.0.1.9:9/"  # a witness that is not there
+MONTHS = 400 * 86_400  # seconds: more than history is kept
 
 LIFE = [
-    Chapter("all are seen for the first time"),
+    Chapter("all are seen for the first time, on server 1 so many that its list is wanted"),
+    Chapter("the list comes", does=("list_server", "Server 1")),
     Chapter(
         "one logs out, one reconnects, a server goes down", {"1/number-0": "close", "2/number-1": "connecting"}, {"3": "down"}
     ),
@@ -26,10 +30,20 @@ LIFE = [
     Chapter("our own network is gone", network_is_gone=True, hangs_together=True),
     Chapter("and is back"),
     Chapter("one logs out, a server goes down", {"1/number-2": "close"}, {"3": "down"}),
-    Chapter("the threshold has passed"),
+    Chapter("the threshold has passed, and a witness is to be asked", does=("ring_with_witness", NOBODY)),
+    Chapter("which does not answer", does=("ask_witness", NOBODY)),
     Chapter(
         "one moves to the official API, and the dead server is left alone",
         {"1/number-2": "official"},
         deed=("leave", "Server 3"),
     ),
+    Chapter("somebody asks for a look at all", does=("look_now",)),
+    Chapter(
+        "nobody has looked for an hour, and one has logged out",
+        {"1/number-0": "close"},
+        passes=6 * INTERVAL,
+        does=("come_back",),
+    ),
+    Chapter("all is well again", {"1/number-0": "open"}),
+    Chapter("more than a year later what is old goes", passes=MONTHS, does=("prune",)),
 ]

@@ -15,7 +15,7 @@ from channels_app import invariants
 from channels_app.models import ConnectionPeriod
 from incidents.models import Incident
 from notifications.models import Notification
-from tests.faults.fleet import Fleet, Number, Outage
+from tests.faults.fleet import Fleet, Number, Outage, Trouble
 from tests.faults.product import DEADLINE, INTERVAL, LEASE, MINUTE, RECHECK, TICK
 
 AIR = timedelta(seconds=5 * DEADLINE)  # for a busy machine
@@ -50,7 +50,8 @@ class Findings:
 
 def check(fleet: Fleet, *, times: bool = True) -> Findings:
     """Compare. `times`: also how late; not where a clock was wrong, by which that is counted."""
-    found = Findings(broken=[f"{name}: {ids}" for name, ids in invariants.violations().items() if ids])
+    broken = [f"{name}: {ids}" for name, ids in invariants.violations().items() if ids]
+    found = Findings(broken=broken, late=[*fleet.late])
     for number in fleet.numbers:
         found += _of_number(number, times=times)
     warnings = Notification.objects.filter(incident=None)
@@ -102,17 +103,21 @@ def _of_incident(incident: Incident, outage: Outage, *, times: bool) -> Findings
     for (person, event), times_more in (there - wanted).items():
         (found.doubled if (person, event) in wanted else found.invented).append(f"{times_more} {event} of {name} for {person}")
     if times:
-        found.late += _late(name, "opened", incident.opened_at, outage.fell_at + UNTIL_OPEN, outage)
+        found.late += _late(f"{name} opened", incident.opened_at, outage.fell_at, UNTIL_OPEN, outage.troubles)
         if incident.resolved_at and outage.rose_at:
-            found.late += _late(name, "resolved", incident.resolved_at, outage.rose_at + UNTIL_RESOLVED, outage)
+            found.late += _late(f"{name} resolved", incident.resolved_at, outage.rose_at, UNTIL_RESOLVED, outage.troubles)
             if incident.resolved_at < outage.rose_at - A_LOOK:
                 found.invented.append(f"the end of {name}: {outage.rose_at - incident.resolved_at} too early")
     return found
 
 
-def _late(name: str, event: str, at: datetime, bound: datetime, outage: Outage) -> list[str]:
-    bound += AIR + outage.troubles * A_TROUBLE_COSTS + timedelta(seconds=outage.trouble_seconds)
-    return [f"{name} {event} {(at - bound).total_seconds():.1f} s too late"] if at > bound else []
+def _late(what: str, at: datetime, since: datetime, within: timedelta, troubles: list[Trouble]) -> list[str]:
+    """Each trouble excuses what it costs, where that was not over before, and where it was not late by then anyway."""
+    bound = since + within + AIR
+    for trouble in troubles:
+        if since < trouble.ended_at + A_TROUBLE_COSTS and trouble.began_at < bound:
+            bound += trouble.ended_at - trouble.began_at + A_TROUBLE_COSTS
+    return [f"{what} {(at - bound).total_seconds():.1f} s too late"] if at > bound else []
 
 
 def _wrong_periods(number: Number) -> list[tuple[str, str]]:

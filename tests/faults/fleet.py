@@ -6,16 +6,24 @@ The truth is written down by whoever gives the order to the gateway, by the prod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 
 from channels_app.models import Channel, Server, Watch
 from incidents.models import Incident
 from tenants.models import User
 from tests.faults.product import Product
-from tests.faults.script import Script
+from tests.faults.script import Script, Visit
 from tests.support import people
 
 _names = count()
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What befell the product, until it was whole again."""
+
+    began_at: datetime
+    ended_at: datetime
 
 
 @dataclass
@@ -26,8 +34,7 @@ class Outage:
     fell_at: datetime
     is_blip: bool
     rose_at: datetime | None = None
-    troubles: int = 0  # that befell the product meanwhile
-    trouble_seconds: float = 0.0  # until it was whole again, of all of them
+    troubles: list[Trouble] = field(default_factory=list)  # meanwhile and thereafter, in order
 
 
 @dataclass
@@ -48,6 +55,7 @@ class Fleet:
         self.product, self.script = product, script
         self.clock_was_moved = False  # then how late something was cannot be told by it
         self.was_cut_off = False  # from the network, of which the operator is to hear
+        self.late: list[str] = []  # what somebody saw come too late, in the checker's words
         self.servers: dict[str, Server] = before.servers if before else self._servers()
         self.operator = before.operator if before else people.operator()
         self.numbers = [number for _ in range(clinics) for number in self._clinic()]
@@ -94,12 +102,11 @@ class Fleet:
 
     def suffers(self, outages: Iterable[Outage], trouble: Callable[[], object]) -> None:
         """Let trouble befall the product while these last; what it costs is what it may cost."""
-        began = self.product.now()
+        began_at = self.product.now()
         trouble()
-        seconds = max(0.0, (self.product.now() - began).total_seconds())
+        suffered = Trouble(began_at, self.product.now())
         for outage in outages:
-            outage.troubles += 1
-            outage.trouble_seconds += seconds
+            outage.troubles.append(suffered)
 
     def _servers(self) -> dict[str, Server]:
         urls = self.script.urls
@@ -118,15 +125,24 @@ class Fleet:
         return numbers
 
 
-def gaps(visits: Iterable, numbers: Iterable[Number]) -> list[float]:
-    """Return the seconds between one look and the next at the same number, of these numbers alone."""
-    keys, last, found = {number.key for number in numbers}, {}, []
+def looks_at(numbers: Iterable[Number], visits: Iterable[Visit]) -> dict[str, list[float]]:
+    """Return when each of these numbers was looked at; those that were not have an empty list."""
+    looks = {number.key: [] for number in numbers}
     for visit in visits:
-        if visit.number in keys:
-            if visit.number in last:
-                found.append(visit.at - last[visit.number])
-            last[visit.number] = visit.at
-    return found
+        if visit.number in looks:
+            looks[visit.number].append(visit.at)
+    return looks
+
+
+def longest_silence(looks: dict[str, list[float]], *, began: float, ended: float) -> float:
+    """Return for how many seconds between two instants the worst of these numbers was not looked at: before its first look,
+    from one to the next, or after its last.
+    """
+    return max(
+        after - before
+        for at in looks.values()
+        for before, after in pairwise([began, *(a for a in at if began < a < ended), ended])
+    )
 
 
 def seconds(amount: float) -> timedelta:

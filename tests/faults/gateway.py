@@ -73,6 +73,8 @@ class Gateway:
         path, _, query = target.partition("?")
         is_look = path.startswith("/instance/connectionState/")
         name = unquote(path.rsplit("/", 1)[1]) if is_look else parse_qs(query).get("instanceName", [""])[0]
+        if not is_look and not name:
+            return http("200 OK", self._rows_of(server))
         number = f"{server.number}/{name}"
         mood = HANGS if server.mood == HANGS else self.numbers.get(number, "absent")
         if is_look:
@@ -89,6 +91,10 @@ class Gateway:
             return http("404 Not Found", {"status": 404, "response": {"message": [f'The "{name}" instance does not exist']}})
         state = MOODS[mood][0]
         return http("200 OK", {"instance": {"instanceName": name, "state": state}} if is_look else [row(name, mood)])
+
+    def _rows_of(self, server: Server) -> list[dict]:
+        of_server = (number.split("/", 1) for number, mood in self.numbers.items() if mood in MOODS)
+        return [row(name, self.numbers[f"{n}/{name}"]) for n, name in of_server if n == str(server.number)]
 
     async def obey(self, order: dict) -> object:
         self.numbers |= order.get("numbers", {})

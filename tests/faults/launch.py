@@ -4,8 +4,9 @@ The product carries no hook. From outside, before anything forks, this moves the
 every statement reads it), takes the network away, and lets the process die at a named point. FAULTS_FOLDER says where the
 levers, the point to die at and the list of points seen are kept.
 
-A point is a moment between two effects on the world outside: before each statement and each commit, after each commit,
-after a claim, around a look, around each message to the broker. What lies between two points touches memory alone.
+A point is a moment between two effects on the world outside: before each statement that writes, around the commit of such,
+after a claim, around a look, around each message to the broker. What lies between two points reads, or touches memory alone:
+a death there is a death before the next of them.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from tests.faults.levers import Levers
 DIE_AT = "FAULTS_DIE_AT"  # a point, and after "#" at which time it is passed
 _VALUES = re.compile(r"\((?:%s(?:, )?)+\)(?:, \((?:%s(?:, )?)+\))*")  # of an IN, or of rows
 DEADLY = "FAULTS_DEADLY"  # the instance whose looks end their process
+_READS = re.compile(r"\s*(select|savepoint|release savepoint|rollback to savepoint)\b", re.IGNORECASE)
 _NOW = re.compile(r"\b(statement_timestamp|clock_timestamp|transaction_timestamp|now)\(\)", re.IGNORECASE)
 
 
@@ -68,6 +70,8 @@ def surround(folder: Path, *, die_at: str = "") -> Points:
     watch.look = _announced(points, "look", watch.look)
     bell.ring = _announced(points, "publish a ring", bell.ring)
     bell.silence = _announced(points, "purge the rings", bell.silence)
+    bell._send = _announced(points, "publish an errand", bell._send)  # a list, the witness, more to prune, a sign
+    bell.ask_for_a_sign = _announced(points, "ask for a sign", bell.ask_for_a_sign)
     wrappers: dict[object, _Statements] = {}
 
     def surround_connection(connection, **_facts: object) -> None:
@@ -83,29 +87,35 @@ class _Statements:
     """What one connection sends: statements and commits, by name and in order."""
 
     def __init__(self, connection, levers: Levers, points: Points) -> None:
-        self._levers, self._points, self._last = levers, points, ""
+        self._levers, self._points, self._written = levers, points, ""
         connection.execute_wrappers.insert(0, self)
         self._commit, connection.commit = connection.commit, self.commit
 
     def __call__(self, execute: Callable, sql: str, params: object, many: bool, context: dict):
-        self._last = name_of(sql)
-        self._points.reach(f"before: {self._last}")
+        if not context["connection"].in_atomic_block:
+            self._written = ""
+        if not _READS.match(sql):
+            self._written = name_of(sql)
+            self._points.reach(f"before: {self._written}")
         seconds = self._levers.database_seconds
         if seconds:
             sql = _NOW.sub(rf"(\1() + interval '{seconds} seconds')", sql)
         return execute(sql, params, many, context)
 
     def commit(self) -> None:
-        self._points.reach(f"before the commit of: {self._last}")
+        written, self._written = self._written, ""
+        if written:
+            self._points.reach(f"before the commit of: {written}")
         self._commit()
-        self._points.reach(f"after the commit of: {self._last}")
+        if written:
+            self._points.reach(f"after the commit of: {written}")
 
 
 def name_of(sql: str) -> str:
     """Name a statement: its first words, its tables, and a sum of its text however many values it is given."""
     words = re.sub(r"\s+", " ", str(sql)).strip().lower().replace('"', "")
     words = _VALUES.sub("(...)", words)
-    tables = dict.fromkeys(re.findall(r"\b(?:channels_app|incidents|notifications|tenants)_\w+", words))
+    tables = dict.fromkeys(re.findall(r"\b(?:channels_app|incidents|notifications|tenants|django)_\w+", words))
     return f"{' '.join(words.split()[:2])} {' '.join(tables)} {zlib.crc32(words.encode()):08x}"
 
 

@@ -1,4 +1,4 @@
-"""Vigia as in production, started through `launch`: worker, beat, web, a broker of its own, and a supervisor that restarts.
+"""Vigia as in production, started through `launch`: worker, errands, beat, web, a broker, and a supervisor that restarts.
 
 DEBUG is off; only time is shortened, as VIGIA_TESTING allows. The database is the one that Django's connection is on.
 """
@@ -51,6 +51,10 @@ class Product(Processes):
         command = processes.WORKER.replace("celery -A config", LAUNCH)
         return self._launch("worker", command, settings)
 
+    def errands(self, **settings: object) -> Process:
+        command = processes.ERRANDS.replace("celery -A config", LAUNCH)
+        return self._launch("errands", command, settings)
+
     def beat(self, **settings: object) -> Process:
         command = processes.BEAT.replace("celery -A config", LAUNCH)
         return self._launch("beat", command, settings)
@@ -59,7 +63,8 @@ class Product(Processes):
         return self.web(self._web_port, **PRODUCTION)
 
     def starts(self) -> None:
-        self.worker(), self.beat(), self.site()
+        """Start all four, as README has them."""
+        self.errands(), self.worker(), self.beat(), self.site()
 
     def of(self, name: str) -> Process:
         """Return the one of that name that is running, or was last."""
@@ -83,7 +88,8 @@ class Product(Processes):
     def is_whole(self) -> None:
         """Wait until everything that has been started stands, and does its work."""
         parts = {process.name for process in self._started if process.is_wanted}
-        self.wait_until(lambda: "worker" not in parts or self.of("worker").says(" ready."), "the worker is ready")
+        for worker in parts & {"worker", "errands"}:
+            self.wait_until(lambda worker=worker: self.of(worker).says(" ready."), f"{worker} is ready")
         self.wait_until(lambda: "web" not in parts or self.answers_probes(), "the web answers")
 
     def shows_logs(self) -> None:

@@ -6,17 +6,29 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import psycopg
 from django.conf import settings
 from django.db import connection
 
+from channels_app import deadman
 from tests.faults.checker import Findings, check
 from tests.faults.fleet import Fleet, Outage
-from tests.faults.product import HOUR, Product, children, cut_all_lines, end_database_sessions, kill, kill_with_children
+from tests.faults.product import (
+    HOUR,
+    INTERVAL,
+    TICK,
+    Product,
+    children,
+    cut_all_lines,
+    end_database_sessions,
+    kill,
+    kill_with_children,
+)
 from tests.faults.script import Script
 
 SERVERS = 3
@@ -24,6 +36,10 @@ FAULTS_A_ROUND = 4
 FALL, BLIP = 4, 2  # numbers of nine
 BLIP_SECONDS = 3
 LONGEST_PAUSE = 4  # seconds between two faults
+AWAY = 60  # seconds without a broker
+# Seconds until each number is looked at again. In production all of it lies within the interval; here a worker that is
+# just leaving, being deaf, and the start of the next one are not shortened.
+RESUMES_WITHIN = INTERVAL + TICK + deadman.LEAVE_SECONDS + 5
 
 
 @dataclass
@@ -47,8 +63,9 @@ def run(given: argparse.Namespace, chance: random.Random, folder: Path) -> int:
         product.is_whole()
         fleet = None
         for kind in kinds:
+            coming = deal(KINDS[kind], chance)
             while (left := getattr(given, kind) - tallies[kind].faults.total()) > 0:
-                faults = [chance.choice(KINDS[kind]) for _ in range(min(left, FAULTS_A_ROUND))]
+                faults = list(islice(coming, min(left, FAULTS_A_ROUND)))
                 fleet = Fleet(product, script, before=fleet)
                 play(fleet, faults, chance, tallies[kind])
                 fleet.retires()
@@ -57,6 +74,12 @@ def run(given: argparse.Namespace, chance: random.Random, folder: Path) -> int:
         product.shows_logs()
     print(as_table(tallies), flush=True)
     return int(any(tally.found for tally in tallies.values()))
+
+
+def deal(faults: Sequence[Callable], chance: random.Random) -> Iterator[Callable]:
+    """Yield without end, shuffled, none again before all others have been: a run of two has both kinds of a restart."""
+    while True:
+        yield from chance.sample(faults, len(faults))
 
 
 def play(fleet: Fleet, faults: list[Callable], chance: random.Random, tally: Tally) -> None:
@@ -103,6 +126,10 @@ def child(fleet: Fleet, chance: random.Random) -> None:
         kill(chance.choice(living))
 
 
+def errands(fleet: Fleet, _chance: random.Random) -> None:
+    kill_with_children(fleet.product.of("errands"))
+
+
 def beat(fleet: Fleet, _chance: random.Random) -> None:
     kill_with_children(fleet.product.of("beat"))
 
@@ -112,12 +139,16 @@ def web(fleet: Fleet, _chance: random.Random) -> None:
 
 
 def host_jumps(fleet: Fleet, chance: random.Random) -> None:
-    fleet.product.levers.host_seconds = chance.choice((-HOUR, 0, HOUR))
+    fleet.product.levers.host_seconds = _another(fleet.product.levers.host_seconds, chance)
 
 
 def database_jumps(fleet: Fleet, chance: random.Random) -> None:
     fleet.clock_was_moved = True
-    fleet.product.levers.database_seconds = chance.choice((-HOUR, 0, HOUR))
+    fleet.product.levers.database_seconds = _another(fleet.product.levers.database_seconds, chance)
+
+
+def _another(seconds: float, chance: random.Random) -> float:
+    return chance.choice([offset for offset in (-HOUR, 0, HOUR) if offset != seconds])
 
 
 def lines_are_cut(fleet: Fleet, _chance: random.Random) -> None:
@@ -127,6 +158,24 @@ def lines_are_cut(fleet: Fleet, _chance: random.Random) -> None:
 def broker_forgets(fleet: Fleet, _chance: random.Random) -> None:
     fleet.product.broker.forgets()
     cut_all_lines(fleet.product.broker.url)
+
+
+def broker_is_away(fleet: Fleet, _chance: random.Random) -> None:
+    """For a minute, longer than any loop: the workers are deaf by then, and ended themselves. All go on when it is back."""
+    broker, product = fleet.product.broker, fleet.product
+    broker.is_killed()
+    product.rests(AWAY)
+    broker.comes_back()
+    fleet.script.visits()
+    back, unseen = time.monotonic(), {number.key for number in fleet.numbers}
+    product.wait_until(
+        lambda: unseen.difference_update(visit.number for visit in fleet.script.visits()) or not unseen, "looks went on"
+    )
+    took = time.monotonic() - back
+    sentence = f"looks went on {took:.1f} s after the broker was back"
+    print(f"  {sentence}", flush=True)
+    if took > RESUMES_WITHIN:
+        fleet.late.append(sentence)
 
 
 def sessions_end(_fleet: Fleet, _chance: random.Random) -> None:
@@ -162,9 +211,10 @@ def _postgres_answers() -> bool:
 
 
 KINDS: dict[str, list[Callable]] = {
-    "kills": [worker_and_children, worker_alone, child, beat, web],
+    "kills": [worker_and_children, worker_alone, child, errands, beat, web],
     "jumps": [host_jumps, database_jumps],
     "cuts": [lines_are_cut, broker_forgets],
+    "away": [broker_is_away],
     "sessions": [sessions_end],
     "restarts": [postgres_restarts, postgres_is_killed],
 }

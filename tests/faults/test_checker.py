@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from channels_app import upkeep
 from channels_app.models import ConnectionPeriod
@@ -10,7 +11,7 @@ from core import clock
 from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
 from tests.faults.checker import check
-from tests.faults.fleet import Fleet, Outage
+from tests.faults.fleet import Fleet, Outage, Trouble
 
 MINUTE = timedelta(minutes=1)
 
@@ -113,9 +114,20 @@ def test_an_incident_that_opened_or_resolved_long_after_is_late_and_troubles_exc
     Incident.objects.update(opened_at=minute_late)
     assert kinds(check(fleet)) == {"late"}
 
-    outage.troubles = 4
+    outage.troubles = [Trouble(outage.fell_at, outage.fell_at)] * 4
     assert not check(fleet)
     Incident.objects.update(resolved_at=outage.rose_at + 10 * MINUTE)
+    assert kinds(check(fleet)) == {"late"}
+
+
+def test_a_trouble_that_came_when_it_was_late_already_or_was_long_over_excuses_nothing(fleet, outage):
+    Incident.objects.update(opened_at=Incident.objects.get().opened_at + MINUTE)
+    half = outage.fell_at + MINUTE / 2
+    outage.troubles = [Trouble(half, half + MINUTE)]
+    assert kinds(check(fleet)) == {"late"}
+
+    Incident.objects.update(opened_at=F("started_at"), resolved_at=outage.rose_at + MINUTE)
+    outage.troubles = [Trouble(outage.fell_at, outage.fell_at + MINUTE / 2)]
     assert kinds(check(fleet)) == {"late"}
 
 

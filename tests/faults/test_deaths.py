@@ -38,6 +38,7 @@ def test_whichever_process_dies_at_whatever_moment_the_record_is_the_truth(fleet
 
 
 POINTS = [
+    "before: publish an errand",
     "after: claim",
     "after: look",
     f"before: {name_of(ledger._OPEN)}",
