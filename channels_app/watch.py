@@ -116,13 +116,10 @@ class _Loop:
             self._leave()
             return bool(self.in_flight or self.waiting)
         self._hand_back(held_since=time.monotonic() - HELD_SECONDS)
-        if self.has_ticked and time.monotonic() >= self.tick_at:
+        if time.monotonic() >= self.tick_at:
             self._tick()
         more_is_coming = self._claim()
         self._start()
-        if not self.has_ticked:  # what hangs is under way by now, and waits for no work of the tick
-            self._tick()
-            more_is_coming = more_is_coming if self.in_flight else self._claim_anew()
         return more_is_coming or bool(self.in_flight or self.waiting)
 
     def _tick(self) -> None:
@@ -154,13 +151,6 @@ class _Loop:
             self.has_rung = True
             bell.ring()
         return True
-
-    def _claim_anew(self) -> bool:
-        """Nothing was due; but the tick may have found somebody new."""
-        self.claim_at, self.turns = time.monotonic(), Turns()
-        more_is_coming = self._claim()
-        self._start()
-        return more_is_coming
 
     def _infer(self, orders: list[Order]) -> list[Order]:
         """Return those to look at: of a server that is dark a few, which probe it; what the others would say is known."""
