@@ -14,6 +14,7 @@ STATES = {"open", "connecting", "close"}
 NOT_VERIFIABLE = {"WHATSAPP-BUSINESS", "EVOLUTION"}  # say `open` from the moment they exist, with an invalid token too
 OWN_INTEGRATION = "WHATSAPP-BAILEYS"  # the only one of 1.x, whose rows may not name it
 MOST_JID_CHARACTERS = 64
+MOST_ROWS = 20_000  # of a list: a server has some hundreds of numbers, and a row of ours costs a kilobyte
 
 LOGGED_OUT = 401
 BANNED = {402, 403, 406}
@@ -130,6 +131,8 @@ def rows_of(body: bytes) -> dict[str, Row]:
     answer = _parse(body)
     if not isinstance(answer, list):
         raise OddAnswer("invalid_answer", "no list")
+    if len(answer) > MOST_ROWS:
+        raise OddAnswer("invalid_answer", "too many rows")
     items = [item for item in answer if isinstance(item, dict)]
     if any(isinstance(item.get("instance"), dict) for item in items):
         raise OldList

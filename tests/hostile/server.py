@@ -1,4 +1,4 @@
-"""The misbehaving server: it misbehaves with `alpha` as a script says, and answers for every other number as it should.
+"""The misbehaving server: for `alpha` and for its list it does as a script says, for every other number as it should.
 
 with ground.http(script) as server:  # or ground.https(script): TLS that the ground's own authority vouches for
     look(server.url)
@@ -18,6 +18,7 @@ from tests.hostile.words import ALPHA, Script, answer, state_body
 from tests.support.certificates import Authority
 from tests.support.raw_server import RawServer, Visit, raw_server
 
+LIST = "fetchInstances"  # asked for all at once
 STAY = object()  # what a script returns to keep its connection
 
 
@@ -85,7 +86,7 @@ class _Asked(Visit):
 def _serve(script: Script, visit: Visit) -> None:
     while head := visit.request():
         name = unquote(re.split(rb"[/=]", head.split(b" ")[1])[-1].decode())
-        if name != ALPHA:
+        if name not in (ALPHA, LIST):
             visit.send(answer(state_body(name=name)))
         elif script(_Asked(visit.sock, visit.server, visit.number, head)) is not STAY:
             return
