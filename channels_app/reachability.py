@@ -17,7 +17,7 @@ from channels_app import bell, verdicts
 from channels_app.due import WATCHED
 from channels_app.verdicts import History, Host, Limits, ServerState, Witness
 from incidents import ledger, servers
-from incidents.readings import Health, Reading, Status
+from incidents.readings import Health, Reading
 from incidents.server_notices import ServerOutage, ServerReturn
 
 _TICK_LOCK = 7_301_002  # any number that no other advisory lock of ours uses
@@ -128,13 +128,14 @@ class Servers:
         candidates = [server_id for server_id, state in self.states.items() if verdicts.may_be_dark(state)]
         if not candidates:
             return
-        well = _with_healthy_others(candidates, [id for id, look in self._looks.items() if look.reading.status != Status.OPEN])
+        failing = [id for id, look in self._looks.items() if verdicts.is_failure(look.reading, look.history)]
+        answering = _with_others_that_answer(candidates, failing)
         for server_id in candidates:
             failed = [look for look in self._by_server[server_id] if verdicts.is_failure(look.reading, look.history)]
             if failed:
                 cause = max(failed, key=lambda look: look.reading.at).reading.cause
-                others_are_healthy = server_id in well
-                self.states[server_id] = verdicts.darken(self.states[server_id], cause, others_are_healthy=others_are_healthy)
+                others_answer = server_id in answering
+                self.states[server_id] = verdicts.darken(self.states[server_id], cause, others_answer=others_answer)
 
     @cached_property
     def _storms(self) -> dict[int, Storm]:
@@ -233,9 +234,9 @@ def _select(server_ids: list[int]) -> list[tuple]:
         return cursor.fetchall()
 
 
-def _with_healthy_others(server_ids: list[int], besides: list[int]) -> set[int]:
+def _with_others_that_answer(server_ids: list[int], besides: list[int]) -> set[int]:
     with connection.cursor() as cursor:
-        cursor.execute(_HEALTHY_OTHERS, [server_ids, besides])
+        cursor.execute(_OTHERS_THAT_ANSWER, [server_ids, besides])
         return {server_id for (server_id,) in cursor.fetchall()}
 
 
@@ -298,12 +299,12 @@ from unnest(%s::bigint[], {", ".join(f"%s::{_TYPES.get(name, 'timestamptz')}[]" 
 where r.server_id = v.server_id
 """  # noqa: S608
 
-_HEALTHY_OTHERS = f"""
+_OTHERS_THAT_ANSWER = f"""
 select distinct c.server_id
 from channels_app_channel c
 join channels_app_watch w on w.channel_id = c.id
 join tenants_tenant t on t.id = c.tenant_id
-where c.server_id = any(%s) and w.connection_status = 'open' and c.id <> all(%s) and {WATCHED}
+where c.server_id = any(%s) and w.connection_status not in ('error', 'unknown') and c.id <> all(%s) and {WATCHED}
 """  # noqa: S608
 
 # Whoever was inferred, or not looked at since. Rows that a flush holds right now wait for the next tick.

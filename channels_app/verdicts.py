@@ -122,12 +122,13 @@ def may_be_dark(server: ServerState) -> bool:
     return not server.is_dark and server.failed_looks >= LOOKS_UNTIL_DARK
 
 
-def darken(server: ServerState, cause: str, *, others_are_healthy: bool) -> ServerState:
+def darken(server: ServerState, cause: str, *, others_answer: bool) -> ServerState:
     """Close the circuit: the server is down as a whole, for whichever `cause` its last look gave.
 
-    Three failures in a row suffice where no number of it was well; else two of them were of numbers that were.
+    Three failures in a row suffice where it answered for no other number last time: else they may be one number's alone.
+    Where it did, two of them were of numbers that were well.
     """
-    if server.failed_on_healthy < HEALTHY_UNTIL_DARK and others_are_healthy:
+    if server.failed_on_healthy < HEALTHY_UNTIL_DARK and others_answer:
         return server
     return replace(server, dark_since=server.failing_since, dark_cause=cause)
 

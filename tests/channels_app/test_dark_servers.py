@@ -103,6 +103,19 @@ def test_a_dead_server_opens_one_incident_with_its_numbers_as_children(fleet, se
     assert violations() == {}
 
 
+def test_a_number_that_hangs_beside_one_that_is_logged_out_is_no_dead_server(fleet, start):
+    hanging, gone = fleet[:2]
+    Channel.objects.exclude(pk__in=[hanging.pk, gone.pk]).update(is_active=False)
+    upkeep.keep_up()
+    see(logged_out, start, only=[gone])
+    for after in (1, 11, 21, 31):
+        see(dead, start + after * SECOND, only=[hanging])
+
+    assert Reachability.objects.get().dark_since is None
+    see(dead, start + 41 * SECOND, only=[gone])
+    assert Reachability.objects.get().dark_since == start + SECOND
+
+
 def test_the_operator_is_told_once_of_the_server_and_not_of_its_numbers(fleet, start, operator):
     die(start)
     see(inferred, start + 3 * MINUTE)

@@ -35,10 +35,10 @@ def three_failures(history: History = WELL) -> ServerState:
 # --- A server as a whole -------------------------------------------------------------------------------------------
 
 
-def is_dark(server: ServerState, *, others_are_healthy: bool = True) -> bool:
+def is_dark(server: ServerState, *, others_answer: bool = True) -> bool:
     if not verdicts.may_be_dark(server):
         return False
-    return verdicts.darken(server, "server_unreachable", others_are_healthy=others_are_healthy).is_dark
+    return verdicts.darken(server, "server_unreachable", others_answer=others_answer).is_dark
 
 
 def test_three_failed_looks_in_a_row_darken_a_server():
@@ -47,13 +47,13 @@ def test_three_failed_looks_in_a_row_darken_a_server():
 
 
 def test_a_server_is_dark_since_its_first_failed_look():
-    dark = verdicts.darken(three_failures(), "server_error", others_are_healthy=False)
+    dark = verdicts.darken(three_failures(), "server_error", others_answer=False)
 
     assert (dark.dark_since, dark.dark_cause) == (NOON, "server_error")
 
 
 def test_a_clock_that_was_set_back_lets_a_dark_server_come_back():
-    dark = verdicts.darken(three_failures(), "server_error", others_are_healthy=False)
+    dark = verdicts.darken(three_failures(), "server_error", others_answer=False)
     dark = replace(dark, last_success_at=NOON - SECOND)
 
     back = after((healthy(NOON - 60 * MINUTE), WELL), server=dark)
@@ -74,8 +74,8 @@ def test_a_clock_that_was_set_back_lets_a_server_fail():
 def test_failures_of_numbers_that_were_ill_anyway_darken_nothing_while_others_are_well():
     ill = three_failures(ILL)
 
-    assert not is_dark(ill, others_are_healthy=True)
-    assert is_dark(ill, others_are_healthy=False)
+    assert not is_dark(ill, others_answer=True)
+    assert is_dark(ill, others_answer=False)
 
 
 def test_two_of_the_three_have_to_be_of_numbers_that_were_well():
@@ -139,7 +139,7 @@ def test_nobody_learns_from_what_was_inferred():
 
 
 def test_one_success_ends_the_darkness():
-    dark = verdicts.darken(three_failures(), "server_unreachable", others_are_healthy=False)
+    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
 
     back = after((healthy(NOON + MINUTE), ILL), server=dark)
 
