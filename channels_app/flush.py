@@ -177,8 +177,7 @@ class _Row:
         return self.status == Status.OPEN
 
     def is_its_servers(self, seen: Reading) -> bool:
-        """Is it a trouble that the number shares with others of its server?"""
-        return seen.cause in verdicts.SERVER_WIDE or (seen.cause == "key_rejected" and not self.has_own_token)
+        return verdicts.concerns_every_number(seen.cause, has_own_token=self.has_own_token)
 
     def streak(self, seen: Reading) -> int:
         """Return how many verdicts in a row have this cause and code, this one counted."""

@@ -94,7 +94,12 @@ class History:
 
 def is_failure(seen: Reading, history: History) -> bool:
     """Say whether a look failed for a reason that concerns every number of the server."""
-    return seen.cause in SERVER_WIDE or (seen.cause == "key_rejected" and not history.has_own_token)
+    return concerns_every_number(seen.cause, has_own_token=history.has_own_token)
+
+
+def concerns_every_number(cause: str, *, has_own_token: bool) -> bool:
+    """Say whether this cause is the server's trouble rather than the number's."""
+    return cause in SERVER_WIDE or (cause == "key_rejected" and not has_own_token)
 
 
 def is_success(seen: Reading) -> bool:
