@@ -376,6 +376,7 @@ class Pulse(models.Model):
     # Our own network: nothing can be said of any number while it is gone
     offline_since = models.DateTimeField(_("own network gone since"), null=True)
     witness_at = models.DateTimeField(_("witness asked at"), null=True)
+    witness_answered_at = models.DateTimeField(_("witness last answered at"), null=True)
     witness_failing_since = models.DateTimeField(_("witness silent since"), null=True)
     # An outage of the watch itself that is over and that nobody has been told of
     outage_started_at = models.DateTimeField(_("untold outage of Vigia: start"), null=True)

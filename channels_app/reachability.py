@@ -162,7 +162,7 @@ class Servers:
         failed = any(verdicts.is_failure(look.reading, look.history) for look in self._looks.values())
         if not network.is_known or not (failed or known):
             return None
-        witness = Witness(network.witness_at, network.witness_failing_since) if settings.WITNESS_URLS else None
+        witness = Witness(network.witness_answered_at, network.witness_failing_since) if settings.WITNESS_URLS else None
         since = verdicts.offline_since(_hosts(self.states), witness)
         if (since is None) is not (known is None) and _write_offline(since) and since:
             ledger.warn_offline(since, at=max(look.reading.at for look in self._looks.values()))
@@ -175,7 +175,7 @@ class Network:
 
     is_known: bool = False
     offline_since: datetime | None = None
-    witness_at: datetime | None = None
+    witness_answered_at: datetime | None = None
     witness_failing_since: datetime | None = None
 
 
@@ -286,7 +286,7 @@ on conflict do nothing
 """
 
 _LOCK = f"""
-select p.id is not null, p.offline_since, p.witness_at, p.witness_failing_since, r.server_id, {_COLUMNS}
+select p.id is not null, p.offline_since, p.witness_answered_at, p.witness_failing_since, r.server_id, {_COLUMNS}
 from channels_app_reachability r left join channels_app_pulse p on true
 where r.server_id = any(%s) order by r.server_id for no key update of r
 """  # noqa: S608 (our own constants)

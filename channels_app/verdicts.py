@@ -192,9 +192,9 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """An address that has nothing to do with any server, as it was when it was last asked."""
+    """An address that has nothing to do with any server, as it was when it last gave word."""
 
-    asked_at: datetime | None = None
+    answered_at: datetime | None = None  # when it was asked what it answered last
     failing_since: datetime | None = None  # None while it answers
 
 
@@ -217,7 +217,7 @@ def offline_since(hosts: Iterable[Host], witness: Witness | None) -> datetime | 
         return None
     since = min(local)
     reached = any(host.failing_since and host.failing_since >= since and not host.failing_locally_since for host in hosts)
-    denied = witness and witness.asked_at and witness.asked_at >= since
+    denied = witness and witness.answered_at and witness.answered_at >= since
     return None if denied or reached or _any_answered(hosts, since) else since
 
 

@@ -3,6 +3,8 @@
 Asked while some server is failing, at most once a tick, by whoever claims it; `verdicts.offline_since` says what it means.
 """
 
+from datetime import datetime
+
 import structlog
 from django.conf import settings
 from django.db import connection
@@ -16,17 +18,18 @@ SECONDS = 3.0  # for each address
 
 def refresh() -> None:
     """Ask the witness if it is time to, and write down what it said. Never raises for what the network does."""
-    if settings.WITNESS_URLS and _claim() and (answered := _ask()) is not None:
+    if settings.WITNESS_URLS and (asked_at := _claim()) and (answered := _ask()) is not None:
         with connection.cursor() as cursor:
-            cursor.execute(_WRITE, [answered])
+            cursor.execute(_ANSWERED if answered else _FAILED, {"asked_at": asked_at})
         if not answered:
             log.warning("the witness does not answer either")
 
 
-def _claim() -> bool:
+def _claim() -> datetime | None:
+    """Return when it is asked, by the database's clock; None where it is not time to, or nothing fails."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [settings.HEARTBEAT_TICK_SECONDS])
-        return bool(cursor.rowcount)
+        return next((asked_at for (asked_at,) in cursor.fetchall()), None)
 
 
 def _ask() -> bool | None:
@@ -55,14 +58,17 @@ set witness_at = statement_timestamp()
 where (witness_at is null or witness_at < statement_timestamp() - %s * interval '1 second'
         or witness_at > statement_timestamp())  -- a clock went back
     and exists (select from channels_app_reachability where failing_since is not null)
+returning witness_at
 """
 
+# What it says is of the moment it was asked at: an outage that began while it answered is none that it denies.
+_ANSWERED = "update channels_app_pulse set witness_answered_at = %(asked_at)s, witness_failing_since = null"
+
 # A failure of old that a server has answered since is another one.
-_WRITE = """
+_FAILED = """
 update channels_app_pulse p
 set witness_failing_since = case
-    when %s then null
-    when exists (select from channels_app_reachability r where r.last_success_at >= p.witness_failing_since) then p.witness_at
-    else coalesce(p.witness_failing_since, p.witness_at)
+    when exists (select from channels_app_reachability r where r.last_success_at >= p.witness_failing_since) then %(asked_at)s
+    else coalesce(p.witness_failing_since, %(asked_at)s)
 end
 """

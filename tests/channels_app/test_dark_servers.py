@@ -450,6 +450,23 @@ def test_a_witness_that_fails_too_says_so_where_one_server_is_all_there_is(fleet
     assert told(operator) == [("warning", "A rede do próprio Vigia caiu")]
 
 
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        pytest.param({"witness_answered_at": timedelta(hours=1)}, [], id="it answers"),
+        pytest.param({"witness_at": timedelta(hours=1)}, [("warning", "A rede do próprio Vigia caiu")], id="only asked"),
+    ],
+)
+def test_only_a_witness_that_has_answered_says_that_the_trouble_is_the_servers(
+    far_apart, start, operator, settings, said, heard
+):
+    settings.WITNESS_URLS = ["https://witness.example.com"]
+    Pulse.objects.update(**{field: start + later for field, later in said.items()})
+    see(no_route, start)
+
+    assert told(operator) == heard
+
+
 def test_a_witness_is_left_alone_when_nothing_is_watched_any_more_on_the_server_that_failed(
     fleet, start, settings, django_capture_on_commit_callbacks
 ):

@@ -218,19 +218,19 @@ def test_without_a_witness_three_hosts_with_local_errors_alone_say_it(hosts, sin
 
 
 @pytest.mark.parametrize(
-    ("asked_at", "since"),
+    ("answered_at", "since"),
     [
         pytest.param(NOON + SECOND, None, id="it answered since: it is the servers'"),
         pytest.param(NOON - SECOND, NOON, id="it answered before"),
-        pytest.param(None, NOON, id="it was never asked"),
+        pytest.param(None, NOON, id="it has never answered"),
     ],
 )
-def test_a_witness_that_answers_denies_what_began_before_it_did(asked_at, since):
-    assert verdicts.offline_since([GONE] * 3, Witness(asked_at)) == since
+def test_a_witness_that_answers_denies_what_began_before_it_did(answered_at, since):
+    assert verdicts.offline_since([GONE] * 3, Witness(answered_at)) == since
 
 
 def failing_witness(since=NOON):
-    return Witness(since, since)
+    return Witness(failing_since=since)
 
 
 def test_a_witness_that_fails_too_says_that_it_is_ours_unless_somebody_answers():

@@ -26,6 +26,10 @@ def since():
     return Pulse.objects.get().witness_failing_since
 
 
+def answered_at():
+    return Pulse.objects.get().witness_answered_at
+
+
 def test_a_witness_that_does_not_answer_is_failing_since_it_was_asked(failing, settings):
     settings.WITNESS_URLS = [refusing_url()]
 
@@ -40,7 +44,7 @@ def test_one_of_several_that_answers_is_enough_whatever_it_says(failing, setting
         settings.WITNESS_URLS = [refusing_url(), page.url]
         witness.refresh()
 
-    assert Pulse.objects.get().witness_at is not None
+    assert answered_at() == Pulse.objects.get().witness_at
     assert since() is None
 
 
@@ -49,9 +53,22 @@ def test_an_address_that_we_may_not_dial_says_nothing_of_our_network(failing, se
 
     witness.refresh()
 
-    assert Pulse.objects.get().witness_at is not None
-    assert since() is None
+    assert answered_at() is since() is None
     assert "EVOLUTION_ALLOWED_HOSTS" in caplog.text
+
+
+def test_one_that_is_being_asked_has_not_answered_and_what_it_says_is_of_the_moment_of_asking(failing, settings, monkeypatch):
+    settings.WITNESS_URLS = ["https://witness.example.com"]
+    while_asked = []
+
+    def answer_late(*_, **__):
+        while_asked.extend([answered_at(), Pulse.objects.get().witness_at])
+        Pulse.objects.update(witness_at=timezone.now() + MINUTE)  # another asks meanwhile
+
+    monkeypatch.setattr(witness.http, "get", answer_late)
+    witness.refresh()
+
+    assert while_asked == [None, answered_at()]
 
 
 def test_beside_an_address_that_we_may_not_dial_the_other_one_counts(failing, settings):
