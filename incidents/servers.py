@@ -11,7 +11,6 @@ from datetime import datetime
 
 import structlog
 from django.db import connection
-from django.db.models import Exists, OuterRef
 
 from incidents import server_notices as notices
 from incidents.models import Incident, IncidentEvent
@@ -49,19 +48,31 @@ def tell_clinics(*, fallen_before: datetime, at: datetime) -> int:
 
     The notice hangs on one of the clinic's own incidents: the server's may be nothing that it can see. Idempotent.
     """
-    told_already = IncidentEvent.objects.filter(
-        kind=Kind.TOLD, event=Event.SERVER_DOWN, incident__parent=OuterRef("parent"), tenant=OuterRef("tenant")
+    down = list(
+        Incident.objects.open().filter(server__isnull=False, started_at__lte=fallen_before).values_list("pk", flat=True)
     )
-    untold = (
+    if not down:
+        return 0
+    # Two plain questions: as one, with "not told yet" asked of each number's incident, it took a second of every tick where
+    # a server of 1,500 numbers was down (PostgreSQL takes a server's incidents for few).
+    calmed = IncidentEvent.objects.filter(kind=Kind.TOLD, event=Event.SERVER_DOWN, incident__parent__in=down)
+    told_already = set(calmed.values_list("incident__parent", "tenant").distinct())
+    first_of_each = (
         Incident.objects.open()
-        .filter(parent__resolved_at=None, parent__started_at__lte=fallen_before, channel__alerts_enabled=True)
-        .exclude(Exists(told_already))
+        .filter(parent__in=down, channel__alerts_enabled=True)
         .order_by("parent_id", "tenant_id", "started_at", "pk")
         .distinct("parent_id", "tenant_id")
-        .select_related("parent", "tenant")
     )
+    untold = [
+        pk
+        for pk, parent_id, tenant_id in first_of_each.values_list("pk", "parent", "tenant")
+        if (parent_id, tenant_id) not in told_already
+    ]
+    if not untold:
+        return 0
     support_knows = User.objects.filter(is_saas_admin=True, is_active=True).exists()
-    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in untold]
+    children = Incident.objects.filter(pk__in=untold).select_related("parent", "tenant").order_by("parent_id", "tenant_id")
+    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in children]
     return len(tell(messages, at=at))
 
 
