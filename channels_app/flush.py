@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from channels_app import due, verdicts
 from channels_app.due import WATCHED, Order
 from channels_app.reachability import Seen, Servers
-from channels_app.verdicts import History
+from channels_app.verdicts import History, ServerState
 from core.database import is_away
 from incidents import instability, ledger
 from incidents.advice import Subject
@@ -69,7 +69,10 @@ def _flush(looks: list[Look]) -> Counter:
         servers = Servers(rows[look.order.channel_id].seen(look.seen) for look in valid)
         # Nobody looked at these: they stand only while their server is dark.
         valid = [look for look in valid if not look.seen.inferred or servers.is_dark(look.order.server_id)]
-        judged = [_Judged.of(rows[look.order.channel_id], servers.settle(look.order.channel_id)) for look in valid]
+        judged = [
+            _Judged.of(rows[look.order.channel_id], servers.settle(look.order.channel_id), servers.states[look.order.server_id])
+            for look in valid
+        ]
         servers.write()
         _write_watches(judged)
         _write_periods(judged)
@@ -151,7 +154,10 @@ class _Row:
         )
         return Seen(channel_id=self.channel_id, server_id=self.server_id, reading=reading, history=history)
 
-    def state(self, seen: Reading) -> WatchState:
+    def state(self, seen: Reading, server: ServerState) -> WatchState:
+        """What the watch knew. Falls with the server are none of the number's own, and make it no unstable one."""
+        is_its_servers = server.is_dark and self.is_its_servers(seen)
+        fell_with_it = verdicts.is_in_outage(server, self.first_unhealthy_at)
         return WatchState(
             run=Run(
                 first_unhealthy_at=self.first_unhealthy_at,
@@ -162,19 +168,23 @@ class _Row:
             incident_open=self.incident_open,
             unstable_open=self.unstable_open,
             is_paired=self.paired_at is not None or _shows_pairing(seen),
-            was_healthy=self.was_healthy(seen),
-            health_changes=tuple(self.health_changes) if self.last_verdict_at else (),
-            opened_before=() if self.is_its_servers(seen) else tuple(self.opened_before),
+            was_healthy=None if is_its_servers or fell_with_it else self.was_healthy,
+            health_changes=self.own_changes(server),
+            opened_before=() if is_its_servers else tuple(self.opened_before),
             last_verdict_at=self.last_verdict_at,
             unseen_since=self.unseen_since,
         )
 
-    def was_healthy(self, seen: Reading) -> bool | None:
-        """By the last verdict. What comes and goes with the server is no change of the number's own health."""
-        is_the_servers = verdicts.SERVER_WIDE & {self.cause, seen.cause}
-        if self.paired_at is None or self.status == Status.UNKNOWN or is_the_servers:
-            return None
-        return self.status == Status.OPEN
+    @property
+    def was_healthy(self) -> bool | None:
+        """By the last verdict; None where it could not tell."""
+        return None if self.paired_at is None or self.status == Status.UNKNOWN else self.status == Status.OPEN
+
+    def own_changes(self, server: ServerState) -> tuple[datetime, ...]:
+        """Leave out the falls that its server's outage began with, before anybody knew of it."""
+        if not self.last_verdict_at:
+            return ()
+        return tuple(at for at in self.health_changes if not verdicts.is_in_outage(server, at))
 
     def is_its_servers(self, seen: Reading) -> bool:
         return verdicts.concerns_every_number(seen.cause, has_own_token=self.has_own_token)
@@ -205,9 +215,9 @@ class _Judged:
     policy: Policy
 
     @classmethod
-    def of(cls, row: _Row, seen: Reading) -> "_Judged":
+    def of(cls, row: _Row, seen: Reading, server: ServerState) -> "_Judged":
         policy = due.policy(row.threshold_minutes)
-        return cls(row, seen, judge(row.state(seen), seen, policy), policy)
+        return cls(row, seen, judge(row.state(seen, server), seen, policy), policy)
 
     @property
     def has_verdict(self) -> bool:

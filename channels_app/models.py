@@ -119,10 +119,12 @@ class Reachability(models.Model):
     # What follows
     dark_since = models.DateTimeField(_("down since"), null=True)
     dark_cause = models.CharField(_("cause"), max_length=32, db_default="")
-    back_at = models.DateTimeField(_("back since"), null=True)  # when a darkness ended last
+    was_dark_since = models.DateTimeField(_("last outage: start"), null=True)  # of the last one that is over
+    back_at = models.DateTimeField(_("back since"), null=True)  # and its end
     # Its own full list, asked where many of its numbers are bad
     is_legacy = models.BooleanField(_("version 1"), db_default=False)
-    list_asked_at = models.DateTimeField(null=True)
+    list_wanted_at = models.DateTimeField(null=True)  # when an errand was sent for it
+    list_asked_at = models.DateTimeField(null=True)  # when the server was asked
 
     class Meta:
         verbose_name, verbose_name_plural = _("reachability"), _("reachabilities")
@@ -375,6 +377,7 @@ class Pulse(models.Model):
     channels_watched = models.IntegerField(_("numbers watched"))
     # Our own network: nothing can be said of any number while it is gone
     offline_since = models.DateTimeField(_("own network gone since"), null=True)
+    online_since = models.DateTimeField(_("own network back since"), null=True)  # None while it is gone
     witness_at = models.DateTimeField(_("witness asked at"), null=True)
     witness_answered_at = models.DateTimeField(_("witness last answered at"), null=True)
     witness_failing_since = models.DateTimeField(_("witness silent since"), null=True)

@@ -59,8 +59,10 @@ class Servers:
         for look in self._looks.values():
             self._by_server[look.server_id].append(look)
         before, network = _lock(sorted(self._by_server)) if self._by_server else ({}, Network())
-        self.states = self._observe(before)
+        self.states = self._observe(before, network.online_since)
         self.offline_since = self._offline_since(network)
+        if network.offline_since and self.offline_since is None:  # back, by this very flush
+            self.states = self._observe(before, max(look.reading.at for look in self._looks.values()))
         if self.offline_since is None:
             self._darken()
 
@@ -115,9 +117,11 @@ class Servers:
         ]
         return servers.open_incidents(down, at=max(look.reading.at for look in self._looks.values()))
 
-    def _observe(self, before: dict[int, ServerState]) -> dict[int, ServerState]:
+    def _observe(self, before: dict[int, ServerState], online_since: datetime | None) -> dict[int, ServerState]:
         return {
-            server_id: verdicts.observe(before[server_id], [(look.reading, look.history) for look in looks])
+            server_id: verdicts.observe(
+                before[server_id], [(look.reading, look.history) for look in looks], online_since=online_since
+            )
             for server_id, looks in self._by_server.items()
         }
 
@@ -175,6 +179,7 @@ class Network:
 
     is_known: bool = False
     offline_since: datetime | None = None
+    online_since: datetime | None = None
     witness_answered_at: datetime | None = None
     witness_failing_since: datetime | None = None
 
@@ -190,10 +195,12 @@ def keep_up() -> None:
             return
         cursor.execute(_LOOK_AGAIN)
         cursor.execute(
-            "select statement_timestamp(), exists (select from channels_app_pulse where outage_ended_at is not null)"
+            "select statement_timestamp(), exists ("
+            "select from channels_app_pulse where outage_ended_at is not null or offline_since is not null)"
         )
-        now, nobody_has_looked = cursor.fetchone()  # after an outage of our own, no clinic hears of what was before it
-        if settings.SERVER_DOWN_TELL_CLINICS is not None and not nobody_has_looked:
+        # After an outage of our own no clinic hears of what was before it, and while our network is gone nothing is known.
+        now, is_ours = cursor.fetchone()
+        if settings.SERVER_DOWN_TELL_CLINICS is not None and not is_ours:
             servers.tell_clinics(fallen_before=now - settings.SERVER_DOWN_TELL_CLINICS * limits().minute, at=now)
         cursor.execute(_IS_BACK, {"grace": limits().grace, "patience": PATIENCE * limits().minute})
         servers.resolve_incidents(_returns(cursor.fetchall()), at=now)
@@ -222,10 +229,8 @@ def _lock(server_ids: list[int]) -> tuple[dict[int, ServerState], Network]:
         with connection.cursor() as cursor:
             cursor.execute(ADOPT)
         rows = _select(server_ids)
-    network = Network(*rows[0][:4]) if rows else Network()
-    return {
-        server_id: ServerState(**dict(zip(_STATE, values, strict=True))) for _, _, _, _, server_id, *values in rows
-    }, network
+    network = Network(*rows[0][:_OF_NETWORK]) if rows else Network()
+    return {row[_OF_NETWORK]: ServerState(**dict(zip(_STATE, row[_OF_NETWORK + 1 :], strict=True))) for row in rows}, network
 
 
 def _select(server_ids: list[int]) -> list[tuple]:
@@ -262,12 +267,15 @@ def _write_offline(since: datetime | None) -> bool:
     """Say whether it was this transaction that found out."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "update channels_app_pulse set offline_since = %s where (offline_since is null) <> (%s::timestamptz is null)",
-            [since, since],
+            "update channels_app_pulse set offline_since = %(since)s, "
+            "online_since = case when %(since)s::timestamptz is null then statement_timestamp() end "
+            "where (offline_since is null) <> (%(since)s::timestamptz is null)",
+            {"since": since},
         )
         return bool(cursor.rowcount)
 
 
+_OF_NETWORK = len(fields(Network))
 _STATE = [field.name for field in fields(ServerState)]
 _TYPES = {
     "latency_ms": "float8",
@@ -286,7 +294,8 @@ on conflict do nothing
 """
 
 _LOCK = f"""
-select p.id is not null, p.offline_since, p.witness_answered_at, p.witness_failing_since, r.server_id, {_COLUMNS}
+select p.id is not null, p.offline_since, p.online_since, p.witness_answered_at, p.witness_failing_since,
+    r.server_id, {_COLUMNS}
 from channels_app_reachability r left join channels_app_pulse p on true
 where r.server_id = any(%s) order by r.server_id for no key update of r
 """  # noqa: S608 (our own constants)

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from incidents.causes import UNSEEN_OWN_NETWORK, UNSEEN_SERVER_BACK
+from incidents.causes import UNSEEN_ASKED_TO_WAIT, UNSEEN_OWN_NETWORK, UNSEEN_SERVER_BACK
 from incidents.readings import Health, Reading, Status
 
-# What concerns every number of a server alike. A refused key is one of them where it is the server's own.
-SERVER_WIDE = {"server_unreachable", "server_error", "certificate", "wrong_address"}
+# What may concern every number of a server alike: where it does, none of them is answered otherwise. A refused key is one of
+# them where it is the server's own.
+SERVER_WIDE = {"server_unreachable", "server_error", "certificate", "wrong_address", "invalid_answer", "address_refused"}
 LOCAL_ERRORS = {"no route", "resolver gone"}  # raw words of a look that never left this machine's network
 LOGOUTS = {"logged_out", "logged_out_by_command", "banned", "replaced"}
 
@@ -63,7 +64,8 @@ class ServerState:
     refused_since: datetime | None = None
     dark_since: datetime | None = None
     dark_cause: str = ""
-    back_at: datetime | None = None
+    was_dark_since: datetime | None = None  # the last outage that is over
+    back_at: datetime | None = None  # and its end
 
     @property
     def is_dark(self) -> bool:
@@ -107,19 +109,39 @@ def is_success(seen: Reading) -> bool:
     return seen.status not in (None, Status.ERROR) or seen.cause in ("instance_missing", "unknown_state")
 
 
-def observe(server: ServerState, looks: Iterable[tuple[Reading, History]]) -> ServerState:
-    """Add looks to what is known of their server, in the order in which they began. Whether it is dark: `darken`."""
+def observe(
+    server: ServerState, looks: Iterable[tuple[Reading, History]], *, online_since: datetime | None = None
+) -> ServerState:
+    """Add looks to what is known of their server, in the order in which they began. Whether it is dark: `darken`.
+
+    `online_since`: when our own network last came back; what failed before says nothing of a server.
+    """
     really = sorted((look for look in looks if not look[0].inferred), key=lambda look: look[0].at)
     if really:
         server = _not_ahead_of(really[0][0].at, server)
+        if online_since and online_since - really[-1][0].at > CLOCKS_MAY_DIFFER:
+            online_since = None  # the clock was set back
+    if online_since:
+        server = _without_failures_before(online_since, server)
     for seen, history in really:
+        since = max((at for at in (server.last_success_at, online_since) if at), default=None)
         if is_success(seen):
             server = _answered(server, seen, history)
-        elif is_failure(seen, history) and (server.last_success_at is None or seen.at > server.last_success_at):
+        elif seen.cause == UNSEEN_ASKED_TO_WAIT:
+            server = _is_there(server, seen.at)
+        elif is_failure(seen, history) and (since is None or seen.at > since):
             server = _failed(server, seen, history)
         elif seen.cause == "key_rejected":
-            server = replace(server, refused_since=server.refused_since or seen.at)
+            server = _refused(server, seen)
     return server
+
+
+def is_in_outage(server: ServerState, at: datetime | None) -> bool:
+    """Say whether this moment lies in the server's outage of now, or in the last one that is over."""
+    if at is None:
+        return False
+    is_now = server.dark_since is not None and at >= server.dark_since
+    return is_now or (server.was_dark_since is not None and server.was_dark_since <= at <= server.back_at)
 
 
 def may_be_dark(server: ServerState) -> bool:
@@ -153,18 +175,40 @@ def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
     return replace(server, **ahead) if ahead else server
 
 
-def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:
-    if server.last_success_at and seen.at <= server.last_success_at:
+def _without_failures_before(at: datetime, server: ServerState) -> ServerState:
+    """Begin to count anew what failed while our own network was gone. One that was dark before stays so."""
+    if server.is_dark or server.failing_since is None or server.failing_since > at:
         return server
+    return replace(server, failed_looks=0, failed_on_healthy=0, failing_since=None, failing_locally_since=None)
+
+
+def _is_there(server: ServerState, at: datetime) -> ServerState:
+    if server.last_success_at and at <= server.last_success_at:
+        return server
+    ended = {"was_dark_since": server.dark_since, "back_at": at} if server.is_dark else {}
+    nothing_fails = replace(server, failed_looks=0, failed_on_healthy=0, failing_since=None, failing_locally_since=None)
+    return replace(nothing_fails, last_success_at=at, dark_since=None, dark_cause="", **ended)
+
+
+def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:
     if server.dark_cause == "key_rejected" and history.has_own_token:
         return server  # it says nothing of the server's own key
+    there = _is_there(server, seen.at)
+    if there is server:
+        return server
     known = server.latency_ms
-    return ServerState(
-        last_success_at=seen.at,
+    return replace(
+        there,
         latency_ms=float(seen.took_ms) if known is None else known + LATENCY_WEIGHT * (seen.took_ms - known),
         refused_since=None if history.has_own_token else server.refused_since,  # its own key reads memory, not the database
-        back_at=seen.at if server.is_dark else server.back_at,
     )
+
+
+def _refused(server: ServerState, seen: Reading) -> ServerState:
+    """A number's own token was refused: the server is there, unless that is what its outage looks like."""
+    if server.is_dark and server.dark_cause != "key_rejected" and server.refused_since is None:
+        server = _is_there(server, seen.at)
+    return replace(server, refused_since=server.refused_since or seen.at)
 
 
 def _failed(server: ServerState, seen: Reading, history: History) -> ServerState:
@@ -209,26 +253,22 @@ def offline_since(hosts: Iterable[Host], witness: Witness | None) -> datetime | 
     of these (fewer, and the trouble is the servers'), and no witness that has answered since.
     """
     hosts = list(hosts)
+    answered = max((host.last_success_at for host in hosts if host.last_success_at), default=None)
+
+    def is_news(at: datetime | None) -> bool:
+        """Did it begin since any host answered? One that has been dead for long says nothing of our network today."""
+        return at is not None and (answered is None or at > answered)
+
     if witness and witness.failing_since:
-        is_news = not _any_answered(hosts, witness.failing_since) and _any_began_to_fail(hosts)
-        return witness.failing_since if is_news else None
-    local = [host.failing_locally_since for host in hosts if host.failing_locally_since]
+        fails_too = any(is_news(host.failing_since) for host in hosts)
+        return witness.failing_since if fails_too and is_news(witness.failing_since) else None
+    local = [host.failing_locally_since for host in hosts if is_news(host.failing_locally_since)]
     if len(local) < HOSTS_UNTIL_OFFLINE:
         return None
     since = min(local)
     reached = any(host.failing_since and host.failing_since >= since and not host.failing_locally_since for host in hosts)
     denied = witness and witness.answered_at and witness.answered_at >= since
-    return None if denied or reached or _any_answered(hosts, since) else since
-
-
-def _any_began_to_fail(hosts: list[Host]) -> bool:
-    """Since any host answered last: one that has been dead for long says nothing of our network today."""
-    answered = max((host.last_success_at for host in hosts if host.last_success_at), default=None)
-    return any(host.failing_since and (answered is None or host.failing_since >= answered) for host in hosts)
-
-
-def _any_answered(hosts: list[Host], since: datetime) -> bool:
-    return any(host.last_success_at and host.last_success_at >= since for host in hosts)
+    return None if denied or reached else since
 
 
 # --- One reading ---------------------------------------------------------------------------------------------------

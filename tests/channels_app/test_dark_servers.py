@@ -197,10 +197,15 @@ def bad_gateway(*, at):
     return reading("server_error", Status.ERROR, at, code=502)
 
 
-def test_a_dead_server_that_fails_in_another_way_than_before_turns_no_causes(fleet, start):
+def maintenance(*, at):
+    return reading("invalid_answer", Status.ERROR, at, code=200, raw_state="no instance")
+
+
+@pytest.mark.parametrize("in_another_way", [bad_gateway, maintenance])
+def test_a_dead_server_that_fails_in_another_way_than_before_turns_no_causes(fleet, start, in_another_way):
     die(start)
     for minute in (3, 5):
-        see(bad_gateway, start + minute * MINUTE, only=fleet[:1])  # a probe
+        see(in_another_way, start + minute * MINUTE, only=fleet[:1])  # a probe
         see(inferred, start + (minute + 1) * MINUTE, only=fleet[:1])
 
     assert not IncidentEvent.objects.filter(kind="cause_changed").exists()
@@ -232,6 +237,36 @@ def test_a_number_that_fell_twice_of_its_own_is_not_unstable_when_its_server_die
     die(start)
 
     assert set(server_incident().children.values_list("kind", flat=True)) == {"error"}
+
+
+def test_numbers_that_keep_falling_with_their_server_are_not_unstable(fleet, start):
+    for n in range(6):
+        see(dead, start + 4 * n * MINUTE)
+        come_back(start + (4 * n + 1) * MINUTE)
+
+    assert not Incident.objects.filter(kind="unstable").exists()
+    assert all(not changes for changes in Watch.objects.values_list("health_changes", flat=True))
+
+
+def test_a_number_that_keeps_failing_while_its_server_answers_for_others_is_unstable(fleet, start):
+    number, other = fleet[:2]
+    for n in range(3):
+        see(healthy, start + 4 * n * MINUTE, only=[other])
+        see(bad_gateway, start + (4 * n + 1) * MINUTE, only=[number])
+        see(healthy, start + (4 * n + 2) * MINUTE, only=[number])
+
+    assert list(Incident.objects.values_list("channel", "kind")) == [(number.pk, "unstable")]
+
+
+def test_an_address_that_we_may_not_dial_is_one_incident_however_many_numbers_hang_on_it(fleet, start, operator):
+    def not_allowed(*, at):
+        return reading("address_refused", Status.ERROR, at, raw_state="10.0.0.7")
+
+    for after in (0, 10, 70):
+        see(not_allowed, start + after * SECOND)
+
+    assert server_incident().cause == "address_refused"
+    assert len(told(operator)) == 1
 
 
 def test_of_a_server_whose_own_key_is_refused_the_numbers_with_a_token_of_their_own_are_looked_at_as_ever(fleet, server, start):
@@ -448,6 +483,33 @@ def test_a_witness_that_fails_too_says_so_where_one_server_is_all_there_is(fleet
     assert Pulse.objects.get().offline_since == start
     assert set(Watch.objects.values_list("connection_status", flat=True)) == {"open"}
     assert told(operator) == [("warning", "A rede do próprio Vigia caiu")]
+
+
+def test_what_failed_while_our_own_network_was_gone_darkens_no_server_when_it_is_back(far_apart, clinic, start):
+    mate = people.channel(clinic, far_apart[0].server)
+    upkeep.keep_up()
+    see(healthy, start - 30 * SECOND)
+    for after in (0, 10, 70, 130):
+        see(no_route, start + after * SECOND)
+    come_late = {far_apart[0].pk: dead, mate.pk: dead}
+
+    Watch.objects.update(next_look_at=timezone.now() - MINUTE, lease_until=None)
+    flush(Look(order, come_late.get(order.channel_id, healthy)(at=start + 140 * SECOND)) for order in Turns().claim(100))
+    see(dead, start + 150 * SECOND, only=[mate])
+
+    assert Pulse.objects.get().offline_since is None
+    assert Reachability.objects.get(server=mate.server).dark_since is None
+
+
+def test_no_clinic_is_told_of_a_dead_server_while_our_own_network_is_gone(fleet, start, admin):
+    die(start)
+    Pulse.objects.update(offline_since=timezone.now())
+    upkeep.keep_up()
+    assert told(admin) == []
+
+    Pulse.objects.update(offline_since=None)
+    upkeep.keep_up()
+    assert len(told(admin)) == 1
 
 
 @pytest.mark.parametrize(

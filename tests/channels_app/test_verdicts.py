@@ -20,8 +20,8 @@ def failed(at=NOON, cause="server_unreachable", **fields) -> Reading:
     return reading(cause, Status.ERROR, at, **fields)
 
 
-def after(*looks: tuple[Reading, History], server: ServerState = FRESH) -> ServerState:
-    return observe(server, looks)
+def after(*looks: tuple[Reading, History], server: ServerState = FRESH, **facts) -> ServerState:
+    return observe(server, looks, **facts)
 
 
 def verdict(seen: Reading, history: History = WELL, server: ServerState = FRESH, **facts) -> Reading:
@@ -94,6 +94,7 @@ def test_two_of_the_three_have_to_be_of_numbers_that_were_well():
         reading("instance_missing", Status.ERROR, NOON + 2 * SECOND),
         reading("unknown_state", Status.ERROR, NOON + 2 * SECOND),
         reading("not_verifiable", Status.UNKNOWN, NOON + 2 * SECOND),
+        reading("asked_to_wait", None, NOON + 2 * SECOND, code=429),
     ],
     ids=lambda seen: seen.cause,
 )
@@ -104,12 +105,23 @@ def test_an_answer_of_any_kind_starts_the_count_anew(answer):
     assert server.failing_since == NOON + 3 * SECOND
 
 
-@pytest.mark.parametrize("cause", ["server_unreachable", "server_error", "certificate", "wrong_address", "key_rejected"])
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "server_unreachable",
+        "server_error",
+        "certificate",
+        "wrong_address",
+        "key_rejected",
+        "invalid_answer",  # a proxy that says "maintenance" in JSON
+        "address_refused",  # by us: it is the server's address
+    ],
+)
 def test_what_concerns_every_number_counts_against_the_server(cause):
     assert after((failed(cause=cause), WELL)).failed_looks == 1
 
 
-@pytest.mark.parametrize("cause", ["instance_missing", "invalid_answer", "address_refused", "unknown_state"])
+@pytest.mark.parametrize("cause", ["instance_missing", "unknown_state"])
 def test_what_concerns_one_number_does_not(cause):
     assert after((failed(cause=cause), WELL)).failed_looks == 0
 
@@ -144,7 +156,41 @@ def test_one_success_ends_the_darkness():
     back = after((healthy(NOON + MINUTE), ILL), server=dark)
 
     assert not back.is_dark
+    assert (back.was_dark_since, back.back_at) == (NOON, NOON + MINUTE)
+
+
+OWN_TOKEN = replace(WELL, has_own_token=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "history"),
+    [
+        (reading("asked_to_wait", None, NOON + MINUTE, code=429), WELL),
+        (reading("key_rejected", Status.ERROR, NOON + MINUTE, code=401), OWN_TOKEN),
+    ],
+    ids=["it has no time for us", "it refuses a number's own token"],
+)
+def test_so_does_whatever_else_only_a_server_that_is_there_can_say(seen, history):
+    back = after((seen, history), server=verdicts.darken(three_failures(), "server_unreachable", others_answer=False))
+
+    assert not back.is_dark
     assert back.back_at == NOON + MINUTE
+
+
+def test_a_refused_token_ends_no_darkness_that_is_made_of_them():
+    storm = verdicts.darken_by_storm(after((failed(cause="key_rejected"), OWN_TOKEN)))
+
+    assert after((failed(NOON + MINUTE, cause="key_rejected"), OWN_TOKEN), server=storm).is_dark
+
+
+def test_an_outage_has_the_moments_between_its_first_failure_and_the_first_answer():
+    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
+    back = after((healthy(NOON + MINUTE), WELL), server=dark)
+
+    moments = [None, NOON - SECOND, NOON, NOON + MINUTE, NOON + MINUTE + SECOND]
+    assert [verdicts.is_in_outage(dark, at) for at in moments] == [False, False, True, True, True]
+    assert [verdicts.is_in_outage(back, at) for at in moments] == [False, False, True, True, False]
+    assert not verdicts.is_in_outage(FRESH, NOON)
 
 
 def test_the_latency_follows_slowly():
@@ -195,6 +241,7 @@ def test_a_storm_is_all_of_two_or_more(refused, looked_at, storm):
 # --- Our own network -----------------------------------------------------------------------------------------------
 
 GONE = Host(NOON - MINUTE, NOON, NOON)
+LONG_DEAD_NEARBY = Host(NOON - 9000 * MINUTE, NOON - 9000 * MINUTE, NOON - 9000 * MINUTE)
 FAILS_FAR_AWAY = Host(NOON - MINUTE, NOON + SECOND, None)
 WAS_DOWN_BEFORE = Host(NOON - 60 * MINUTE, NOON - 60 * MINUTE, None)
 NOT_ASKED_SINCE = Host(NOON - SECOND, None, None)
@@ -210,6 +257,8 @@ ANSWERS = Host(NOON + SECOND, None, None)
         pytest.param([GONE] * 3 + [ANSWERS], None, id="another answers"),
         pytest.param([GONE] * 3 + [FAILS_FAR_AWAY], None, id="another fails further away"),
         pytest.param([GONE] * 3 + [WAS_DOWN_BEFORE], NOON, id="another was down before"),
+        pytest.param([GONE] * 3 + [LONG_DEAD_NEARBY], NOON, id="another, in our own network, was down before"),
+        pytest.param([GONE] * 2 + [LONG_DEAD_NEARBY], None, id="which is not a third"),
         pytest.param([], None, id="nobody"),
     ],
 )
@@ -245,6 +294,27 @@ def test_a_witness_that_fails_says_nothing_where_no_server_began_to_fail_since_a
 
     assert verdicts.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago], failing_witness()) is None
     assert verdicts.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago, FAILS_FAR_AWAY], failing_witness()) == NOON
+
+
+def test_what_failed_while_our_network_was_gone_says_nothing_of_a_server():
+    failing = three_failures()
+    back_at = NOON + MINUTE
+
+    came_late = after((failed(NOON + 59 * SECOND), WELL), server=failing, online_since=back_at)
+    fails_now = after((failed(back_at + SECOND), WELL), server=failing, online_since=back_at)
+
+    assert (came_late.failed_looks, came_late.failing_since) == (0, None)
+    assert (fails_now.failed_looks, fails_now.failed_on_healthy, fails_now.failing_since) == (1, 1, back_at + SECOND)
+
+
+def test_a_server_that_was_dark_before_our_network_went_is_dark_still_when_it_is_back():
+    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
+
+    assert after((failed(NOON + 2 * MINUTE), WELL), server=dark, online_since=NOON + MINUTE).dark_since == NOON
+
+
+def test_a_clock_that_was_set_back_hides_no_failure_behind_the_return_of_our_network():
+    assert after((failed(), WELL), online_since=NOON + 60 * MINUTE).failed_looks == 1
 
 
 def test_while_our_network_is_gone_a_failed_look_is_no_verdict():
