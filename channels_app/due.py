@@ -27,6 +27,7 @@ from tenants.models import Membership, User
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 JOINED = timedelta(seconds=10)  # a second request within this time joins the first, while that waits
+LEGACY_FOR = timedelta(days=1)  # then a server of version 1 is asked again for its list: it may have been upgraded
 FAR_AHEAD = timedelta(minutes=15)  # nothing is planned further ahead than this: beyond it, a clock went back
 
 
@@ -308,7 +309,8 @@ returning w.channel_id, w.look_no, s.id, s.base_url, s.tenant_id is null,
     coalesce(nullif(c.own_token, ''), s.api_key), c.instance_name, c.heartbeat_threshold_minutes,
     w.connection_status, w.cause, w.raw_state, w.code, w.integration, w.paired_at is not null,
     w.last_verdict_at, w.first_unhealthy_at, w.bad_seconds, w.good_streak,
-    w.listed::text, w.listed_at, s.api_key <> '' and not coalesce(r.is_legacy, false),
+    w.listed::text, w.listed_at, s.api_key <> '' and (not coalesce(r.is_legacy, false)
+        or r.list_asked_at < statement_timestamp() - interval '{LEGACY_FOR.days} day'),
     case when r.dark_cause = 'key_rejected' and c.own_token <> '' then '' else coalesce(r.dark_cause, '') end,
     w.look_started_at
 """  # noqa: S608 (our own constants)
@@ -376,10 +378,14 @@ update channels_app_watch set lease_until = null, strikes = 0, next_look_at = st
 where channel_id = %s and look_no = %s
 """
 
-# It keeps its turn, and no sweep takes it for looked at.
+# Locked in the order of their ids, as everywhere. It keeps its turn, and no sweep takes it for looked at.
 _RELEASE = """
 update channels_app_watch w
 set lease_until = null, look_started_at = null, next_look_at = least(w.next_look_at, statement_timestamp())
-from unnest(%s::bigint[], %s::bigint[]) as v (channel_id, look_no)
+from (
+    select w.channel_id, v.look_no from unnest(%s::bigint[], %s::bigint[]) as v (channel_id, look_no)
+    join channels_app_watch w on w.channel_id = v.channel_id
+    order by w.channel_id for no key update of w
+) v
 where w.channel_id = v.channel_id and w.look_no = v.look_no and w.lease_until is not null
 """

@@ -279,7 +279,7 @@ class _Judged:
             min(streak, MOST_COUNTED) if verdict else row.cause_streak,
             seen.at if seen.status is Status.OPEN else row.last_open_at,
             row.paired_at or (seen.at if _shows_pairing(seen) else None),
-            seen.integration or row.integration,
+            seen.integration or ("" if seen.cause == "instance_missing" else row.integration),  # it may be remade as another
             seen.owner_jid or row.owner_jid,
             row.server_id,
             row.instance_name,

@@ -85,7 +85,8 @@ INVARIANTS = {
         cross join lateral (select coalesce(r.back_at, i.opened_at) as at) back
         cross join lateral (
             select max(coalesce(n.resolved_at, w.last_verdict_at)) as at,
-                coalesce(bool_and(n.resolved_at is not null or w.last_verdict_at >= back.at + %(grace)s), true) as has_come
+                coalesce(bool_and(n.resolved_at is not null
+                    or (w.last_verdict_at >= back.at + %(grace)s and w.good_streak <> 1)), true) as has_come
             from incidents_incident n left join channels_app_watch w on w.channel_id = n.channel_id
             where n.parent_id = i.id) last_look
         where i.resolved_at is null and r.dark_since is null and p.last_tick_at - %(tick)s > least(

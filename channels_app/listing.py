@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from channels_app.due import WATCHED
+from channels_app.due import LEGACY_FOR, WATCHED
 from channels_app.gateways import MISSING, Listing, evolution
 from core.fields import Secret
 
@@ -38,15 +38,16 @@ def refresh(server_id: int) -> None:
 def _claim(server_id: int) -> tuple[str, bool, str] | None:
     """Make the list ours to ask for; None where somebody has just asked, or it is not to be had."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"server": server_id, "tick": timedelta(seconds=settings.HEARTBEAT_TICK_SECONDS)})
+        tick = timedelta(seconds=settings.HEARTBEAT_TICK_SECONDS)
+        cursor.execute(_CLAIM, {"server": server_id, "tick": tick, "legacy": LEGACY_FOR})
         return cursor.fetchone()
 
 
 def _keep(server_id: int, listing: Listing) -> int:
     """Write what the list says of each channel of the server; return how many there are."""
     with connection.cursor() as cursor:
-        if listing.is_legacy:
-            cursor.execute("update channels_app_reachability set is_legacy = true where server_id = %s", [server_id])
+        if listing.is_legacy or listing.rows is not None:
+            cursor.execute(_REMEMBER_VERSION, [listing.is_legacy, server_id])
         if listing.rows is None:
             return 0
         cursor.execute(_CHANNELS, [server_id])
@@ -63,12 +64,16 @@ with claimed as (
     select s.id, s.tenant_id, statement_timestamp() from channels_app_server s
     where s.id = %(server)s and s.archived_at is null and s.api_key <> ''
     on conflict (server_id) do update set list_asked_at = excluded.list_asked_at
-    where not r.is_legacy and (r.list_asked_at is null
-        or r.list_asked_at <= statement_timestamp() - %(tick)s or r.list_asked_at > statement_timestamp())
+    where r.list_asked_at is null or r.list_asked_at > statement_timestamp()
+        or r.list_asked_at <= statement_timestamp() - case when r.is_legacy then %(legacy)s else %(tick)s end
     returning server_id
 )
 select s.base_url, s.tenant_id is null, s.api_key
 from claimed join channels_app_server s on s.id = claimed.server_id
+"""
+
+_REMEMBER_VERSION = """
+update channels_app_reachability set is_legacy = %s where server_id = %s
 """
 
 _CHANNELS = f"""

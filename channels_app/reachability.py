@@ -193,6 +193,7 @@ def keep_up() -> None:
         cursor.execute("select pg_try_advisory_xact_lock(%s)", [_TICK_LOCK])
         if cursor.fetchone() == (False,):
             return
+        cursor.execute(_NOBODY_NEEDS_ITS_KEY)
         cursor.execute(_LOOK_AGAIN)
         cursor.execute(
             "select statement_timestamp(), exists ("
@@ -316,6 +317,19 @@ join tenants_tenant t on t.id = c.tenant_id
 where c.server_id = any(%s) and w.connection_status not in ('error', 'unknown') and c.id <> all(%s) and {WATCHED}
 """  # noqa: S608
 
+# A server whose own key is refused, and of which no number is asked for with that key any more: no look will ever deny it.
+_NOBODY_NEEDS_ITS_KEY = f"""
+update channels_app_reachability r
+set dark_since = null, dark_cause = '', was_dark_since = dark_since, back_at = statement_timestamp(),
+    failed_looks = 0, failed_on_healthy = 0, failing_since = null
+where r.dark_cause = 'key_rejected' and exists (
+    select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
+    where c.server_id = r.server_id and {WATCHED})
+and not exists (
+    select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
+    where c.server_id = r.server_id and {WATCHED} and coalesce(c.own_token, '') = '')
+"""  # noqa: S608 (our own constants)
+
 # Whoever was inferred, or not looked at since. Rows that a flush holds right now wait for the next tick.
 _LOOK_AGAIN = f"""
 with waiting as (
@@ -332,7 +346,8 @@ with waiting as (
 update channels_app_watch w set next_look_at = statement_timestamp() from waiting where w.channel_id = waiting.channel_id
 """  # noqa: S608
 
-# Each of its numbers has had a look in the grace and one after it, or has had time enough for both.
+# Each of its numbers has had a look in the grace and one after it, or has had time enough for both. Who was well at that look
+# has one more to come: with it they are connected again, and are not said to be missing.
 # Locked, so that a flush which finds it dark again, and hangs a number on its incident, is over before we decide.
 _IS_BACK = """
 select i.server_id, r.back_at
@@ -341,7 +356,7 @@ where i.resolved_at is null and r.dark_since is null and r.back_at + %(grace)s <
     and (r.back_at + %(patience)s <= statement_timestamp() or not exists (
         select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
         where child.parent_id = i.id and child.resolved_at is null
-            and (w.last_verdict_at is null or w.last_verdict_at < r.back_at + %(grace)s)))
+            and (w.last_verdict_at is null or w.last_verdict_at < r.back_at + %(grace)s or w.good_streak = 1)))
 order by i.server_id
 for no key update of r
 """
@@ -377,7 +392,8 @@ group by s.id
 _REFUSED = f"""
 select v.server_id,
     count(*) filter (where c.own_token <> '' and w.last_verdict_at >= v.since and c.id <> all(o.here)),
-    count(*) filter (where c.own_token <> '' and w.last_verdict_at >= v.since and c.id <> all(o.here) and w.code in (401, 403)),
+    count(*) filter (where c.own_token <> '' and w.last_verdict_at >= v.since and c.id <> all(o.here)
+        and w.connection_status = 'error' and w.code in (401, 403)),  -- WhatsApp has such codes too
     bool_and(c.own_token <> '')
 from unnest(%s::bigint[], %s::timestamptz[]) as v (server_id, since)
 cross join (select %s::bigint[] as here) o

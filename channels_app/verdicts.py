@@ -205,9 +205,12 @@ def _answered(server: ServerState, seen: Reading, history: History) -> ServerSta
 
 
 def _refused(server: ServerState, seen: Reading) -> ServerState:
-    """A number's own token was refused: the server is there, unless that is what its outage looks like."""
-    if server.is_dark and server.dark_cause != "key_rejected" and server.refused_since is None:
-        server = _is_there(server, seen.at)
+    """A number's own token was refused: the server is there, unless that is what its outage is made of."""
+    if server.last_success_at and seen.at <= server.last_success_at:
+        return server
+    is_storm = server.refused_since is not None and server.refused_since == server.dark_since
+    if server.is_dark and server.dark_cause != "key_rejected" and not is_storm:
+        server = _is_there(replace(server, refused_since=None), seen.at)
     return replace(server, refused_since=server.refused_since or seen.at)
 
 

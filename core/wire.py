@@ -17,15 +17,16 @@ from core import perimeter, resolver
 MOST_SECONDS_PER_ADDRESS = 2.0
 MOST_ADDRESSES = 4
 
+NO_ROUTE = "no route"
 _KINDS = {
     errno.ECONNREFUSED: "refused",
     errno.ETIMEDOUT: "timeout",
-    errno.ENETUNREACH: "no route",
-    errno.EHOSTUNREACH: "no route",
-    errno.ENETDOWN: "no route",
-    errno.EADDRNOTAVAIL: "no route",
-    errno.EACCES: "no route",
-    errno.EPERM: "no route",  # a local firewall
+    errno.ENETUNREACH: NO_ROUTE,
+    errno.EHOSTUNREACH: NO_ROUTE,
+    errno.ENETDOWN: NO_ROUTE,
+    errno.EADDRNOTAVAIL: NO_ROUTE,
+    errno.EACCES: NO_ROUTE,
+    errno.EPERM: NO_ROUTE,  # a local firewall
     errno.EMFILE: "own limit",
     errno.ENFILE: "own limit",
     errno.ENOBUFS: "own limit",
@@ -142,18 +143,20 @@ def dial(look: Look, host: str, port: int) -> socket.socket:
     for address in addresses:
         perimeter.check(address, host=name, operator_owned=look.operator_owned)
     addresses = _both_families(addresses)
+    failures = []
     for left in range(len(addresses), 0, -1):
         address = addresses[-left]
         seconds = look.remaining() if left == 1 else min(look.remaining() / left, MOST_SECONDS_PER_ADDRESS)
         try:
             sock = _connect(address, port, seconds)
         except OSError as error:
-            failure = unreachable(error)
+            failures.append(unreachable(error))
         else:
             resolver.prefer(name, address)
             sock.settimeout(look.remaining())  # for the TLS handshake, which keeps to it as a whole
             return sock
-    raise failure
+    # Where this machine has no IPv6, that is what says least: the other address may have been refused.
+    raise next((failure for failure in failures if failure.detail != NO_ROUTE), failures[0])
 
 
 def unreachable(error: OSError) -> Unreachable:

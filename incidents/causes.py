@@ -262,5 +262,6 @@ CAUSES: dict[str, Cause] = {cause.code: cause for cause in _EVERYTHING}
 # Why we could not look: nothing is known about the channel, so nobody is told anything about it.
 UNSEEN_ASKED_TO_WAIT = "asked_to_wait"  # 429
 UNSEEN_CUT_OFF = "cut_off"  # our own limits ended the look
+UNSEEN_SEALED_KEY = "sealed_key"  # we cannot open the key that we would show
 UNSEEN_OWN_NETWORK = "own_network"  # no way out of here: it says nothing about any server
 UNSEEN_SERVER_BACK = "server_back"  # a server that has just come back has not loaded everything yet

@@ -23,6 +23,7 @@ from incidents.notices import Outage
 from incidents.readings import Reading
 from incidents.telling import tell
 from notifications import announce
+from notifications.models import Notification
 from tenants import scope
 from tenants.models import Membership, User
 
@@ -281,10 +282,13 @@ def _tell_whose_turn_it_is(outages: list[Outage], *, at: datetime) -> None:
     messages = []
     for incident_id, lines in _told_lines(audible).items():
         outage = audible[incident_id]
-        had_their_turn = {advice.who_acts(line.cause or outage.cause, outage.subject) for line in lines}  # as people were told
+        of_it = [line for line in lines if line.event not in _OF_ITS_SERVER]
+        had_their_turn = {advice.who_acts(line.cause or outage.cause, outage.subject) for line in of_it}  # as people were told
         whose = advice.who_acts(outage.cause, outage.subject)
         if whose is Acts.OPERATOR and whose not in had_their_turn:
-            messages.append((notices.became_the_operators(outage, at=at), outage.subject.tenant_id))
+            know = set().union(*(line.told for line in of_it))  # as the clinic's admins that they are as well
+            for notice in notices.became_the_operators(outage, at=at, know=know):
+                messages.append((notice, outage.subject.tenant_id))
         if whose is Acts.CLINIC and whose not in had_their_turn:
             to = admins.get(outage.subject.tenant_id, set()).union(*(line.told for line in lines))
             notice = notices.action_needed(outage, support_knows=Acts.OPERATOR in had_their_turn, to=to)
@@ -347,6 +351,7 @@ def _log(event: str, outage: Outage) -> None:
     )
 
 
+_OF_ITS_SERVER = {Notification.Event.SERVER_DOWN, Notification.Event.SERVER_BACK}
 _HAD_OTHER_CAUSES = Exists(IncidentEvent.objects.filter(incident=OuterRef("pk"), kind=IncidentEvent.Kind.CAUSE_CHANGED))
 
 # A clock that was set back must not make a row impossible: the later moment is never before the earlier one.

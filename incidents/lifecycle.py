@@ -187,9 +187,13 @@ def _unknowable(state: WatchState, seen: Reading, policy: Policy) -> Decision:
 
 def _could_not_look(state: WatchState, seen: Reading, policy: Policy) -> Decision:
     since = state.unseen_since or seen.at
+    look_again_in = seen.again_in or max(policy.interval, min(seen.wait or NOTHING, LONGEST_WAIT))
+    if state.run.good_streak and state.last_verdict_at:  # else a server that often asks us to wait would hold an incident open
+        before_it_is_blind = state.last_verdict_at + 2 * policy.interval - seen.at
+        look_again_in = max(policy.recheck, min(look_again_in, before_it_is_blind))
     return Decision(
         step=Step.UNSEEN,
-        look_again_in=seen.again_in or max(policy.interval, min(seen.wait or NOTHING, LONGEST_WAIT)),
+        look_again_in=look_again_in,
         run=state.run,
         unseen_since=since,
         unseen_too_long=seen.at - since >= UNSEEN_TOO_LONG,

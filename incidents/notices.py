@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from core.durations import spell
 from incidents import advice, instability
 from incidents.advice import Subject
-from incidents.causes import CAUSES, UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF, UNSEEN_SERVER_BACK, Acts
+from incidents.causes import CAUSES, UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF, UNSEEN_SEALED_KEY, UNSEEN_SERVER_BACK, Acts
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
@@ -49,10 +49,11 @@ def opened(outage: Outage, *, at: datetime, operators_exist: bool) -> Notice:
     return _notice(outage, Notification.Event.OPENED, texts)
 
 
-def became_the_operators(outage: Outage, *, at: datetime) -> Notice:
-    """Tell the operators, and only those who do not know yet, of an incident in which they act since a new cause."""
+def became_the_operators(outage: Outage, *, at: datetime, know: Collection[int]) -> list[Notice]:
+    """Tell the operators of an incident in which they act since a new cause; who knows of it already, that it is their turn."""
     whole = opened(outage, at=at, operators_exist=True)
-    return replace(whole, texts={Audience.OPERATOR: whole.texts[Audience.OPERATOR]})
+    texts = {Audience.OPERATOR: whole.texts[Audience.OPERATOR]}
+    return [replace(whole, texts=texts), _notice(outage, Notification.Event.ACTION_NEEDED, texts, only=know)]
 
 
 def action_needed(outage: Outage, *, support_knows: bool, to: Collection[int]) -> Notice:
@@ -90,6 +91,7 @@ def resolved(outage: Outage, *, at: datetime, told: Collection[int]) -> Notice:
 _WHY_UNSEEN = {
     UNSEEN_ASKED_TO_WAIT: _("{server} asks us to stay away"),
     UNSEEN_CUT_OFF: _("Vigia has come to its own limit of connections"),
+    UNSEEN_SEALED_KEY: _("the key of {server} cannot be opened: look at FIELD_ENCRYPTION_KEYS"),
     UNSEEN_SERVER_BACK: _("{server} keeps going down and coming back"),
 }
 
@@ -123,7 +125,7 @@ def offline(*, since: datetime, at: datetime) -> Notice:
         since=moment(since, at),
     )
     return Notice(
-        dedupe_key=f"offline:{since:%Y-%m-%dT%H}",
+        dedupe_key=f"offline:{since:%Y-%m-%dT%H:%M}",
         event=Notification.Event.WARNING,
         tenant_id=None,
         incident_id=None,

@@ -37,7 +37,7 @@ from channels_app.gateways.evolution_answers import (
 )
 from core import addresses, http
 from core.fields import Secret, UndecryptableSecret
-from incidents.causes import UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF
+from incidents.causes import UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF, UNSEEN_SEALED_KEY
 from incidents.readings import Reading, Status, clean_text
 
 log = structlog.get_logger(__name__)
@@ -75,13 +75,19 @@ def list_all(*, base_url: str, key: Secret | None, operator_owned: bool, seconds
         return Listing(failure=failure.detail)
     except http.AddressRefused:
         return Listing(failure="address refused")
+    except UndecryptableSecret:
+        return Listing(failure="no key")
     except Exception as error:
         log.error("list_surprised", error=type(error).__name__)
         return Listing(failure="surprise")
 
 
 def _look(target: Target, at: datetime, deadline: float) -> Reading:
-    headers = _headers(target.key)
+    try:
+        headers = _headers(target.key)
+    except UndecryptableSecret:  # our own trouble: nobody has been asked
+        log.warning("a key cannot be opened: put the key that sealed it back into FIELD_ENCRYPTION_KEYS")
+        return Reading(at=at, status=None, cause=UNSEEN_SEALED_KEY)
     if headers is None:
         return _error(at, "key_rejected", received="key cannot be sent")
     try:
@@ -115,7 +121,7 @@ def _look(target: Target, at: datetime, deadline: float) -> Reading:
 
 def _row(target: Target, state: str, ask: Callable[[], Row | None]) -> Row | None:
     """Return the number's row, out of the server's full list or asked for; None where it is not needed or not to be had."""
-    if state == ABSENT or (target.known and target.known.integration in NOT_VERIFIABLE):
+    if state == ABSENT or (state == "open" and target.known and target.known.integration in NOT_VERIFIABLE):
         return None
     if state != "open":
         return _row_of_a_bad_state(target, state, ask)
@@ -139,7 +145,7 @@ def _row_of_a_bad_state(target: Target, state: str, ask: Callable[[], Row | None
 
 def _meaning(target: Target, state: str, row: Row | None) -> Meaning:
     known = target.known
-    if known and known.integration in NOT_VERIFIABLE:
+    if row is None and known and known.integration in NOT_VERIFIABLE:
         return Status.UNKNOWN, "not_verifiable", None
     is_repeat = known is not None and state == known.raw_state
     if row is None and is_repeat and (known.status is Status.OPEN) is (state == "open"):
@@ -175,11 +181,14 @@ def _get(target: Target, path: str, headers: dict[str, str], deadline: float, *,
 
 
 def _headers(key: Secret | None) -> dict[str, str] | None:
-    """Return the headers, or None where there is no key that a header can carry (a zero-width blank was pasted)."""
+    """Return the headers, or None where there is no key that a header can carry (a zero-width blank was pasted).
+
+    Raises UndecryptableSecret.
+    """
+    text = key.reveal().strip() if key else ""
     try:
-        text = key.reveal().strip() if key else ""
         text.encode("latin-1")
-    except (UndecryptableSecret, UnicodeEncodeError) as error:
+    except UnicodeEncodeError as error:
         log.warning("key_not_usable", error=type(error).__name__)
         return None
     return {"apikey": text} if text and text.isprintable() else None

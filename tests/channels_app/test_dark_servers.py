@@ -1,6 +1,7 @@
 """A server that dies with its clinics: one incident for the operator, one calm notice per clinic, no number forgotten."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -283,6 +284,30 @@ def test_of_a_server_whose_own_key_is_refused_the_numbers_with_a_token_of_their_
     assert dark == {fleet[0].pk: ""} | {number.pk: "key_rejected" for number in others}
 
 
+def test_a_server_whose_own_key_nobody_needs_any_more_is_not_dark_by_it(fleet, start, operator, admin):
+    for after in (0, 10, 70):
+        see(refused, start + after * SECOND)
+    Channel.objects.update(own_token="a-token")
+    see(healthy, start + 2 * MINUTE)
+    assert Reachability.objects.get().dark_since is not None
+
+    upkeep.keep_up()
+
+    state = Reachability.objects.get()
+    assert (state.dark_since, state.dark_cause, state.was_dark_since) == (None, "", start)
+    assert state.back_at > start
+
+
+def test_where_one_number_needs_it_still_the_server_stays_dark(fleet, start):
+    for after in (0, 10, 70):
+        see(refused, start + after * SECOND)
+    Channel.objects.exclude(pk=fleet[0].pk).update(own_token="a-token")
+
+    upkeep.keep_up()
+
+    assert Reachability.objects.get().dark_since == start
+
+
 def test_when_the_server_is_back_everybody_who_was_told_hears_it_once(fleet, start, admin, operator):
     die(start)
     upkeep.keep_up()
@@ -346,6 +371,43 @@ def test_the_servers_incident_waits_until_each_number_has_been_looked_at_again(f
     Reachability.objects.update(back_at=timezone.now() - 11 * MINUTE)
     upkeep.keep_up()
     assert server_incident().resolved_at is not None
+
+
+def test_a_number_that_is_connected_again_at_its_first_look_after_the_grace_is_not_said_to_be_missing(fleet, start, operator):
+    die(start)
+    back, late = start + 38 * MINUTE, fleet[1:]
+    loading = partial(reading, "starting", Status.CONNECTING, raw_state="absent")
+    for after in (0, 10):
+        see(healthy, back + after * SECOND, only=fleet[:1])
+    see(loading, back + 8 * SECOND, only=late)
+    see(healthy, back + 61 * SECOND, only=late)
+    upkeep.keep_up()
+    assert server_incident().resolved_at is None
+
+    see(healthy, back + 71 * SECOND, only=late)
+    upkeep.keep_up()
+
+    assert server_incident().resolved_at
+    assert "não" not in Notification.objects.get(user=operator, event="resolved").body
+    assert violations() == {}
+
+
+def test_when_a_number_that_carried_the_calm_notice_becomes_the_operators_turn_they_hear_of_it(fleet, start, admin, operator):
+    die(start)
+    upkeep.keep_up()
+    number = IncidentEvent.objects.get(event="server_down", tenant=fleet[0].tenant).incident.channel
+    back = start + 10 * MINUTE
+    come_back(back, but=[number])
+    for after in (70, 80):
+        see(logged_out, back + after * SECOND, only=[number])
+    upkeep.keep_up()
+    see(logged_out, back + 3 * MINUTE, only=[number])
+    before = len(told(operator))
+
+    for minute in (5, 6):
+        see(partial(reading, "network_lost", raw_state="close"), back + minute * MINUTE, only=[number])
+
+    assert len(told(operator)) == before + 1
 
 
 def test_what_is_back_is_looked_at_at_once(fleet, start):
@@ -426,6 +488,18 @@ def test_while_a_storm_has_darkened_the_server_a_probe_that_is_refused_is_the_se
     see(refused, start + 20 * SECOND, only=fleet[:1])
 
     assert set(Watch.objects.values_list("cause", flat=True)) == {"server_error"}
+
+
+def test_a_number_that_whatsapp_logged_out_is_no_drop_of_a_storm(fleet, start):
+    Channel.objects.update(own_token="a-token")
+    Channel.objects.exclude(pk__in=[number.pk for number in fleet[:2]]).update(is_active=False)
+    upkeep.keep_up()
+    see(logged_out, start, only=fleet[:1])
+    see(logged_out, start + 20 * SECOND, only=fleet[:1])  # written first, and began later than the next
+    see(refused, start + 15 * SECOND, only=fleet[1:2])
+
+    assert Watch.objects.get(channel=fleet[1]).cause == "key_rejected"
+    assert Reachability.objects.get().refused_since is None
 
 
 def test_a_number_that_is_asked_to_wait_does_not_deny_a_storm(fleet, start):

@@ -94,20 +94,30 @@ def test_a_clinic_s_own_server_is_listed_under_its_clinic(clinic, simulator, set
     assert Reachability.objects.get(server=own).tenant_id == clinic.pk
 
 
-def test_an_old_version_is_never_asked_for_its_list_again(clinic, settings):
+def test_an_old_version_is_asked_for_its_list_once_a_day_for_it_may_be_upgraded(clinic, settings):
     settings.EVOLUTION_ALLOWED_HOSTS = ["127.0.0.0/8"]
     settings.HEARTBEAT_TICK_SECONDS = 0
-    with raw_server(lambda visit: visit.answer(ok(b'[{"instance": {"instanceName": "maria"}}]'))) as raw:
+    lists = [b'[{"instance": {"instanceName": "maria"}}]', b'[{"name": "maria", "connectionStatus": "open"}]']
+
+    def has_list():
+        Watch.objects.update(lease_until=None)
+        (order,) = Turns().claim(10)
+        return order.has_list
+
+    with raw_server(lambda visit: visit.answer(ok(lists[visit.number - 1], b"Connection: close"))) as raw:
         server = people.server(base_url=raw.url)
         channel = people.channel(clinic, server, instance_name="maria")
         upkeep.keep_up()
         listing.refresh(server.pk)
         listing.refresh(server.pk)
+        assert (raw.connections, listed(channel), has_list()) == (1, None, False)
 
-    assert raw.connections == 1
-    assert listed(channel) is None
-    (order,) = Turns().claim(10)
-    assert not order.has_list
+        Reachability.objects.update(list_asked_at=timezone.now() - 25 * HOUR)
+        assert has_list()
+        listing.refresh(server.pk)
+
+    assert listed(channel)["status"] == "open"
+    assert has_list()
 
 
 @pytest.mark.parametrize("without", [{"api_key": ""}, {"archived_at": timezone.now()}], ids=["key", "life"])

@@ -177,6 +177,17 @@ def test_so_does_whatever_else_only_a_server_that_is_there_can_say(seen, history
     assert back.back_at == NOON + MINUTE
 
 
+def test_a_token_that_was_refused_before_the_server_died_tells_afterwards_that_it_is_back():
+    refused = failed(NOON - MINUTE, cause="key_rejected")
+    dead = after((refused, OWN_TOKEN), *((failed(NOON + n * SECOND), WELL) for n in range(3)))
+    dark = verdicts.darken(dead, "server_unreachable", others_answer=False)
+
+    back = after((replace(refused, at=NOON + MINUTE), OWN_TOKEN), server=dark)
+
+    assert not back.is_dark
+    assert back.refused_since == NOON + MINUTE
+
+
 def test_a_refused_token_ends_no_darkness_that_is_made_of_them():
     storm = verdicts.darken_by_storm(after((failed(cause="key_rejected"), OWN_TOKEN)))
 

@@ -4,6 +4,7 @@ The servers are real sockets. D is the look's deadline; what must end by it is g
 the machine that runs the tests may be busy, yet far less than the servers would go on.
 """
 
+import errno
 import os
 import socket
 import threading
@@ -15,7 +16,7 @@ from email.utils import format_datetime
 import pytest
 import responses
 
-from core import http, resolver
+from core import http, resolver, wire
 from tests.support.certificates import Authority
 from tests.support.raw_server import Visit, ok, raw_server
 
@@ -658,6 +659,21 @@ def test_a_name_without_an_address_has_its_own_detail(names, error, detail):
     names["gone.example"] = error
 
     assert timed("http://gone.example/")[0].detail == detail
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1", "::1"], ["::1", "127.0.0.1"]])
+def test_where_this_machine_has_no_way_to_one_address_the_other_one_says_what_is_wrong(names, monkeypatch, addresses):
+    names["two.example"] = addresses
+    really_connect = wire._connect
+
+    def connect_without_ipv6(address, port, seconds):
+        if ":" in address:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        return really_connect(address, port, seconds)
+
+    monkeypatch.setattr(wire, "_connect", connect_without_ipv6)
+
+    assert timed("http://two.example:9/")[0].detail == "refused"
 
 
 @pytest.mark.parametrize("answers", [["127.0.0.2", "127.0.0.1"], ["::1", "127.0.0.1"]], ids=["IPv4 twice", "IPv6 dead"])

@@ -141,7 +141,10 @@ class History:
     def look_again_in(self) -> timedelta:
         last, run = self.seen[-1], self.last_run()
         if last.health is UNSEEN:
-            return max(self.interval, min(last.wait or timedelta(), timedelta(minutes=10)))
+            wait = max(self.interval, min(last.wait or timedelta(), timedelta(minutes=10)))
+            if run and not run.ended and run.verdicts[-1].health is GOOD:  # one more healthy look may end it
+                wait = max(self.recheck, min(wait, run.verdicts[-1].at + 2 * self.interval - last.at))
+            return wait
         if run is None or run.ended:
             return self.interval
         if run.unstable_from and last.health is GOOD:

@@ -289,6 +289,18 @@ def test_operators_who_were_not_told_are_told_once_when_it_becomes_their_turn(ch
     assert timeline().count("told") == 2
 
 
+def test_an_operator_who_was_told_as_the_clinics_admin_hears_that_it_has_become_their_turn(channel):
+    both = people.admin_of(channel.tenant, is_saas_admin=True)
+    ledger.open_incidents([bad(channel, "logged_out")])
+    for minute in (6, 7, 8):
+        ledger.keep_incidents([holds(bad(channel, "network_lost", at=NOON + minute * MINUTE))])
+
+    assert told("opened") == told("action_needed") == {both.pk}
+    [(title, _body)] = texts(both, "action_needed")
+    assert title == f"{channel.tenant.name} · {channel.name}: O servidor está sem contato com o WhatsApp"
+    assert timeline().count("told") == 2
+
+
 def test_a_cause_of_one_reading_alone_tells_no_operator(channel, admin, operator):
     ledger.open_incidents([bad(channel, "logged_out")])
     ledger.keep_incidents([bad(channel, "network_lost", at=NOON + 6 * MINUTE)])

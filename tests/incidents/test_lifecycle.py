@@ -89,6 +89,13 @@ ROWS = [
         60,
     ),
     ("unseen does not make a blind gap shorter", [bad(0), good(10), unseen(130), unseen(250), good(300)], Step.RECOVERS, 10),
+    (
+        "where one more healthy look ends a run, no wait makes a blind gap",
+        [bad(0), good(10), unseen(20, wait=600)],
+        Step.UNSEEN,
+        230,
+    ),
+    ("and with the next look it ends", [bad(0), good(10), unseen(20, wait=600), good(250)], Step.RUN_ENDS, 120),
     # unknown
     ("unknown with no run changes nothing", [unknown(0)], Step.UNKNOWABLE, 120),
     ("unknown ends a run", [bad(0), unknown(10)], Step.RUN_ENDS, 120),
