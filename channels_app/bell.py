@@ -4,9 +4,6 @@ A ring that is lost costs at most one tick: beat rings again. So does an errand'
 here raises where the broker is away, and what nobody takes does not pile up.
 """
 
-import random
-from collections.abc import Collection
-
 import redis
 import structlog
 from celery import current_app
@@ -41,17 +38,15 @@ def silence() -> None:
         log.warning("the broker is away; the rings that wait there are answered later", error=type(error).__name__)
 
 
-def ask_for_lists(server_ids: Collection[int]) -> None:
-    """Have each server's own list asked for; where too many errands wait, some servers', and not the same ones each time."""
+def room_for_lists() -> int:
+    """Say how many lists may be asked for now; none where the broker is away."""
     waiting = _errands_waiting()
-    if waiting is None:
-        return
-    room = max(0, MOST_ERRANDS - waiting)
-    if room < len(server_ids):
-        log.warning("errands pile up; some lists are not asked for", waiting=waiting, lists=len(server_ids) - room)
-    for server_id in random.sample(list(server_ids), min(room, len(server_ids))):
-        if not _send(LIST, server_id):
-            return
+    return 0 if waiting is None else max(0, MOST_ERRANDS - waiting)
+
+
+def ask_for_list(server_id: int) -> bool:
+    """Have a server's own list asked for. False where the broker is away."""
+    return _send(LIST, server_id)
 
 
 def ask_the_witness() -> None:

@@ -4,12 +4,15 @@ An errand of its own, outside any look's lease: it may take half a minute. Looks
 """
 
 import json
+from collections.abc import Collection
 from datetime import timedelta
+from itertools import takewhile
 
 import structlog
 from django.conf import settings
 from django.db import connection
 
+from channels_app import bell
 from channels_app.due import LEGACY_FOR, WATCHED
 from channels_app.gateways import MISSING, Listing, evolution
 from core.fields import Secret
@@ -17,6 +20,27 @@ from core.fields import Secret
 log = structlog.get_logger(__name__)
 
 LIST_SECONDS = 30.0
+LOST_AFTER = timedelta(minutes=5)  # an errand that nobody has begun by then went with its broker
+
+
+def want(server_ids: Collection[int]) -> None:
+    """Have these servers' lists asked for, but those that are on their way already or were asked for within this tick.
+
+    Where too many errands wait those come first whose list is the oldest. Several loops want the same at the same moment:
+    the database lets one of them send the errand.
+    """
+    room = bell.room_for_lists()
+    if room < len(server_ids):
+        log.warning("errands pile up, or the broker is away; some lists may have to wait", room=room, lists=len(server_ids))
+    if not room:
+        return
+    tick = timedelta(seconds=settings.HEARTBEAT_TICK_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute(_WANT, {"servers": list(server_ids), "room": room, "tick": tick, "lost": LOST_AFTER})
+        wanted = [server_id for (server_id,) in cursor.fetchall()]
+        sent = list(takewhile(bell.ask_for_list, wanted))
+        if len(sent) < len(wanted):
+            cursor.execute(_UNSENT, [wanted[len(sent) :]])
 
 
 def refresh(server_id: int) -> None:
@@ -57,6 +81,33 @@ def _keep(server_id: int, listing: Listing) -> int:
         cursor.execute(_KEEP, {"ids": ids, "names": names, "rows": rows, "server": server_id})
         return len(channels)
 
+
+_IS_ON_ITS_WAY = """coalesce(
+    r.list_wanted_at between statement_timestamp() - %(lost)s and statement_timestamp()
+    and (r.list_asked_at is null or r.list_asked_at < r.list_wanted_at), false)"""
+_HAS_JUST_COME = "coalesce(r.list_asked_at between statement_timestamp() - %(tick)s and statement_timestamp(), false)"
+
+# Locked in the order of their ids, as a flush does, and asked again under the lock.
+_WANT = f"""
+with oldest as (
+    select r.server_id from channels_app_reachability r
+    where r.server_id = any(%(servers)s) and not {_IS_ON_ITS_WAY} and not {_HAS_JUST_COME}
+    order by r.list_asked_at nulls first limit %(room)s
+), locked as materialized (
+    select r.server_id from channels_app_reachability r
+    where r.server_id in (select server_id from oldest) and not {_IS_ON_ITS_WAY}
+    order by r.server_id for no key update
+)
+update channels_app_reachability r set list_wanted_at = statement_timestamp()
+from locked where r.server_id = locked.server_id
+returning r.server_id
+"""  # noqa: S608 (our own constants)
+
+_UNSENT = """
+update channels_app_reachability r set list_wanted_at = null
+from (select server_id from channels_app_reachability where server_id = any(%s) order by server_id for no key update) unsent
+where r.server_id = unsent.server_id
+"""
 
 _CLAIM = """
 with claimed as (

@@ -2,7 +2,7 @@
 
 Ranking reads every watch, because no index may contain what each look writes: a fifth of a second where a hundred
 thousand are due at once. So a loop ranks thousands, takes from the head of that list claim by claim, and ranks anew when it is
-used up, or after ten times as long as ranking took. Whoever falls due meanwhile waits for that.
+used up, or after thirty times as long as ranking took. Whoever falls due meanwhile waits for that.
 """
 
 import time
@@ -12,7 +12,7 @@ from channels_app import due
 from channels_app.due import Order
 
 MOST_RANKED = 16_384
-RANKED_FOR = 10  # times as long as it took: ranking takes an eleventh of a loop's time at most
+RANKED_FOR = 30  # times as long as it took: ranking takes a thirtieth of a loop's time at most
 LONGEST_RANKED = 5.0  # seconds
 SPARE = 512  # looked at beside twice what is wanted: what others claim at this moment is skipped
 

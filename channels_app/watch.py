@@ -16,7 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from channels_app import bell, due, leaving, upkeep, verdicts
+from channels_app import bell, due, leaving, listing, upkeep, verdicts
 from channels_app.due import Order
 from channels_app.flush import Look, flush
 from channels_app.gateways import evolution
@@ -123,7 +123,7 @@ class _Loop:
         return more_is_coming or bool(self.in_flight or self.waiting)
 
     def _tick(self) -> None:
-        upkeep.keep_up()
+        upkeep.keep_up_in_turn()
         self.shares.learn(due.channels_by_server())
         now = time.monotonic()
         self.tick_at = now + settings.HEARTBEAT_TICK_SECONDS
@@ -264,7 +264,7 @@ class _Loop:
         """Ask for lists, but only when all that was due is under way: whatever hangs is to begin first."""
         has_time = not self.more_is_due or time.monotonic() >= self.ends_at
         if has_time and (servers := self.reasons.lists_wanted()):
-            bell.ask_for_lists(servers)
+            listing.want(servers)
 
     def _flush(self) -> None:
         is_time = len(self.waiting) >= FLUSH_AT or time.monotonic() >= self.flush_at or not self.in_flight

@@ -53,8 +53,8 @@ def test_a_ring_keeps_nobody_waiting(broker_is_away):
 
 @pytest.mark.parametrize(
     "call",
-    [bell.ring, bell.silence, lambda: bell.ask_for_lists([1]), bell.ask_the_witness, bell.ask_for_a_sign, bell.go_on_pruning],
-    ids=["ring", "silence", "lists", "witness", "sign", "prune"],
+    [bell.ring, bell.silence, lambda: bell.ask_for_list(1), bell.ask_the_witness, bell.ask_for_a_sign, bell.go_on_pruning],
+    ids=["ring", "silence", "list", "witness", "sign", "prune"],
 )
 @pytest.mark.parametrize("broker", ["broker_is_away", "broker_refuses"])
 def test_a_broker_that_is_away_or_refuses_is_never_an_error(broker, call, request):

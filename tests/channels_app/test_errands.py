@@ -1,7 +1,6 @@
 """Errands come back, or the operators hear that they do not. That a deaf worker ends itself: `whole_way/test_deaf`."""
 
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from celery import current_app
@@ -86,30 +85,12 @@ def test_however_often_it_is_asked_one_sign_waits(ticking):
 
 def test_where_errands_wait_already_no_sign_is_asked_for(ticking):
     nobody_waits()
-    bell.ask_for_lists([1, 2])
+    bell.ask_for_list(1)
+    bell.ask_for_list(2)
 
     upkeep.keep_up()
 
     assert nobody_waits() == 2
-
-
-def test_lists_that_nobody_takes_do_not_pile_up(ticking):
-    nobody_waits()
-    for _tick in range(3):
-        bell.ask_for_lists(range(60))
-
-    assert nobody_waits() == bell.MOST_ERRANDS
-
-
-def test_where_some_lists_are_left_out_they_are_not_the_same_ones_each_time(ticking):
-    def servers():
-        bell.ask_for_lists(range(1000))
-        with current_app.connection_for_write() as broker:
-            take = partial(broker.default_channel.basic_get, bell.ERRANDS, no_ack=True)
-            return {message.payload[0][0] for message in iter(take, None)}
-
-    nobody_waits()
-    assert servers() != servers()
 
 
 def test_the_witness_is_not_asked_for_where_errands_wait_already(ticking):

@@ -1,11 +1,13 @@
 """A server's own list, kept beside its channels: real HTTP to the simulator, the real database."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from celery import current_app
 from django.utils import timezone
 
-from channels_app import listing, tasks, upkeep
+from channels_app import bell, listing, tasks, upkeep
 from channels_app.models import Channel, Reachability, Watch
 from channels_app.turns import Turns
 from tests.support import people
@@ -14,7 +16,7 @@ from tests.support.simulator import simulator
 
 __all__ = ["simulator"]
 
-HOUR = timedelta(hours=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -30,6 +32,72 @@ def channel_of(phone, clinic, server, **fields):
 
 def listed(channel):
     return Watch.objects.values_list("listed", flat=True).get(channel=channel)
+
+
+def servers_asked_for():
+    """Take the errands off the queue."""
+    with current_app.connection_for_write() as broker:
+        broker.default_channel.queue_declare(bell.ERRANDS)
+        take = partial(broker.default_channel.basic_get, bell.ERRANDS, no_ack=True)
+        return [message.payload[0][0] for message in iter(take, None) if message.headers["task"] == bell.LIST]
+
+
+@pytest.fixture
+def three(db):
+    """Servers that were adopted, and an empty queue."""
+    made = [people.server().pk for _ in range(3)]
+    upkeep.keep_up()
+    servers_asked_for()
+    return made
+
+
+def test_a_list_that_several_loops_want_is_asked_for_once(three):
+    listing.want(three[:2])
+    listing.want(three)
+
+    assert sorted(servers_asked_for()) == three
+
+
+def test_a_list_that_came_within_this_tick_is_wanted_by_nobody_and_one_of_before_is(three):
+    now = timezone.now()
+    Reachability.objects.filter(server=three[0]).update(list_wanted_at=now - MINUTE, list_asked_at=now - SECOND)
+    Reachability.objects.filter(server=three[1]).update(list_wanted_at=now - MINUTE, list_asked_at=now - MINUTE / 2)
+
+    listing.want(three[:2])
+
+    assert servers_asked_for() == [three[1]]
+
+
+def test_an_errand_that_is_on_its_way_is_waited_for_and_one_that_was_lost_is_sent_again(three):
+    now = timezone.now()
+    Reachability.objects.filter(server=three[0]).update(list_wanted_at=now - 4 * MINUTE, list_asked_at=now - HOUR)
+    Reachability.objects.filter(server=three[1]).update(list_wanted_at=now - 6 * MINUTE, list_asked_at=now - HOUR)
+    Reachability.objects.filter(server=three[2]).update(list_wanted_at=now + HOUR)  # the clock was set back
+
+    listing.want(three)
+
+    assert sorted(servers_asked_for()) == three[1:]
+
+
+def test_where_errands_pile_up_the_oldest_lists_come_first(three, monkeypatch):
+    monkeypatch.setattr(bell, "MOST_ERRANDS", 2)
+    Reachability.objects.filter(server=three[0]).update(list_asked_at=timezone.now() - HOUR)
+    Reachability.objects.filter(server=three[1]).update(list_asked_at=timezone.now() - 2 * HOUR)
+
+    listing.want(three)
+    assert sorted(servers_asked_for()) == three[1:]
+    listing.want(three)
+    assert servers_asked_for() == three[:1]
+
+
+def test_what_the_broker_did_not_take_is_wanted_still(three, monkeypatch):
+    monkeypatch.setattr(bell, "ask_for_list", lambda server_id: False)
+    listing.want(three)
+    monkeypatch.undo()
+
+    listing.want(three)
+
+    assert sorted(servers_asked_for()) == three
 
 
 def test_each_channel_gets_its_row(clinic, simulator, server):

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from django.utils import timezone
 
-from channels_app import stretches, upkeep
+from channels_app import deadman, outage, stretches, upkeep
 from channels_app.fleet import week
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Watch
@@ -30,6 +30,27 @@ def down(clinic):
         flush([Look(order, seen)])
     assert Incident.objects.open().exists()
     return channel
+
+
+@pytest.mark.parametrize(
+    ("last_tick", "ticks"),
+    [
+        pytest.param(timedelta(seconds=1), False, id="another process has just done so"),
+        pytest.param(timedelta(seconds=5), True, id="some time ago"),
+        pytest.param(timedelta(seconds=-60), True, id="the clock was set back"),
+    ],
+)
+def test_one_process_of_several_does_a_ticks_work(clinic, last_tick, ticks):
+    upkeep.keep_up()
+    Pulse.objects.update(last_tick_at=timezone.now() - last_tick)
+    outage.forget_tick()
+    channel = people.channel(clinic)
+
+    upkeep.keep_up_in_turn()
+
+    assert Watch.objects.filter(channel=channel).exists() is ticks
+    assert outage.has_just_ticked()
+    assert deadman.last_sign()
 
 
 def test_a_new_channel_gets_its_watch_and_an_old_one_keeps_it(clinic):
