@@ -210,7 +210,13 @@ if HEARTBEAT_RECHECK_SECONDS > HEARTBEAT_INTERVAL_SECONDS:  # beyond twice that,
         f" might never resolve: set it to {HEARTBEAT_INTERVAL_SECONDS} or less."
     )
 HEARTBEAT_TIMEOUT_SECONDS = whole("HEARTBEAT_TIMEOUT_SECONDS", 8, least=1, most=20)  # a loop must end within its task
-HEARTBEAT_TICK_SECONDS = whole("HEARTBEAT_TICK_SECONDS", 10, least=1, most=60)
+# A loop that is wanted elsewhere ends at its second tick, and its last looks a deadline later: well within its task.
+HEARTBEAT_TICK_SECONDS = whole("HEARTBEAT_TICK_SECONDS", min(10, HEARTBEAT_INTERVAL_SECONDS), least=1, most=15)
+if HEARTBEAT_TICK_SECONDS > HEARTBEAT_INTERVAL_SECONDS:  # beyond three times that, each tick would be the return from an outage
+    raise ImproperlyConfigured(
+        f"HEARTBEAT_TICK_SECONDS is {HEARTBEAT_TICK_SECONDS}, longer than HEARTBEAT_INTERVAL_SECONDS, so that Vigia would take"
+        f" itself for dead: set it to {HEARTBEAT_INTERVAL_SECONDS} or less."
+    )
 HEARTBEAT_MINUTE_SECONDS = whole("HEARTBEAT_MINUTE_SECONDS", 60, least=1, most=60)
 WATCH_THREADS = whole("WATCH_THREADS", 256, least=1, most=1024)
 EVOLUTION_ALLOWED_HOSTS = env.list("EVOLUTION_ALLOWED_HOSTS", default=[])

@@ -60,6 +60,7 @@ def test_good_settings_are_read(read):
         ("HEARTBEAT_INTERVAL_SECONDS", "two minutes"),
         ("HEARTBEAT_INTERVAL_SECONDS", "1800"),  # further than the watch plans: it would look without a pause
         ("HEARTBEAT_RECHECK_SECONDS", "121"),  # longer than the interval
+        ("HEARTBEAT_TICK_SECONDS", "60"),  # a number that is to be looked at alone would never be
         ("HEARTBEAT_TIMEOUT_SECONDS", "-8"),
         ("HEARTBEAT_TIMEOUT_SECONDS", "60"),  # longer than a loop may last
         ("WATCH_THREADS", "1e9"),
@@ -74,15 +75,20 @@ def test_a_wrong_value_is_named_with_its_remedy(variable, value, read):
     assert "secret" not in str(wrong.value)
 
 
-@pytest.mark.parametrize(("interval", "recheck"), [("120", 10), ("10", 10), ("4", 4)])
-def test_the_next_look_after_a_change_comes_within_the_interval_by_default(interval, recheck, read):
-    assert read(HEARTBEAT_INTERVAL_SECONDS=interval)["HEARTBEAT_RECHECK_SECONDS"] == recheck
+WITHIN_THE_INTERVAL = ["HEARTBEAT_RECHECK_SECONDS", "HEARTBEAT_TICK_SECONDS"]
 
 
-def test_a_look_after_a_change_that_comes_later_than_the_interval_is_refused(read):
-    assert read(HEARTBEAT_INTERVAL_SECONDS="30", HEARTBEAT_RECHECK_SECONDS="30")["HEARTBEAT_RECHECK_SECONDS"] == 30
-    with pytest.raises(ImproperlyConfigured, match=r"^HEARTBEAT_RECHECK_SECONDS .*HEARTBEAT_INTERVAL_SECONDS.*: set it to 30 "):
-        read(HEARTBEAT_INTERVAL_SECONDS="30", HEARTBEAT_RECHECK_SECONDS="31")
+@pytest.mark.parametrize("variable", WITHIN_THE_INTERVAL)
+@pytest.mark.parametrize(("interval", "seconds"), [("120", 10), ("10", 10), ("4", 4)])
+def test_the_tick_and_the_look_after_a_change_come_within_the_interval_by_default(variable, interval, seconds, read):
+    assert read(HEARTBEAT_INTERVAL_SECONDS=interval)[variable] == seconds
+
+
+@pytest.mark.parametrize("variable", WITHIN_THE_INTERVAL)
+def test_one_that_comes_later_than_the_interval_is_refused(variable, read):
+    assert read(HEARTBEAT_INTERVAL_SECONDS="12", **{variable: "12"})[variable] == 12
+    with pytest.raises(ImproperlyConfigured, match=rf"^{variable} .*HEARTBEAT_INTERVAL_SECONDS.*: set it to 12 "):
+        read(HEARTBEAT_INTERVAL_SECONDS="12", **{variable: "13"})
 
 
 def test_witnesses_are_kept_in_the_form_that_is_dialled(read):
