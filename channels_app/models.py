@@ -115,6 +115,8 @@ class Reachability(models.Model):
     failed_on_healthy = models.PositiveIntegerField(_("of these on numbers that were healthy"), db_default=0)
     failing_since = models.DateTimeField(_("failing since"), null=True)
     failing_locally_since = models.DateTimeField(null=True)  # since then only errors of our own network
+    failing_cause = models.CharField(max_length=32, db_default="")  # of the last failed look, and
+    failing_cause_since = models.DateTimeField(null=True)  # since when they have it
     refused_since = models.DateTimeField(null=True)  # since then every instance token was refused
     # What follows
     dark_since = models.DateTimeField(_("down since"), null=True)

@@ -59,10 +59,11 @@ class Servers:
         for look in self._looks.values():
             self._by_server[look.server_id].append(look)
         before, network = _lock(sorted(self._by_server)) if self._by_server else ({}, Network())
+        self._dark_cause_before = {server_id: state.dark_cause for server_id, state in before.items()}
         self.states = self._observe(before, network.online_since)
         self.offline_since = self._offline_since(network)
         if network.offline_since and self.offline_since is None:  # back, by this very flush
-            self.states = self._observe(before, max(look.reading.at for look in self._looks.values()))
+            self.states = self._observe(before, self._last_look_at)
         if self.offline_since is None:
             self._darken()
 
@@ -85,6 +86,9 @@ class Servers:
         rows = [[server_id, *(getattr(state, name) for name in _STATE)] for server_id, state in self.states.items()]
         with connection.cursor() as cursor:
             cursor.execute(_WRITE, [list(column) for column in zip(*rows, strict=True)])
+        for server_id, state in self.states.items():
+            if state.is_dark and self._dark_cause_before[server_id] not in ("", state.dark_cause):
+                servers.change_cause(server_id, state.dark_cause, at=self._last_look_at)
 
     def is_dark(self, server_id: int) -> bool:
         return self.states[server_id].is_dark
@@ -115,15 +119,19 @@ class Servers:
             )
             for server_id, tenant_id, name, base_url, numbers, clinics in rows
         ]
-        return servers.open_incidents(down, at=max(look.reading.at for look in self._looks.values()))
+        return servers.open_incidents(down, at=self._last_look_at)
+
+    @cached_property
+    def _last_look_at(self) -> datetime:
+        return max(look.reading.at for look in self._looks.values())
 
     def _observe(self, before: dict[int, ServerState], online_since: datetime | None) -> dict[int, ServerState]:
-        return {
-            server_id: verdicts.observe(
-                before[server_id], [(look.reading, look.history) for look in looks], online_since=online_since
-            )
-            for server_id, looks in self._by_server.items()
-        }
+        states = {}
+        for server_id, looks in self._by_server.items():
+            seen = [(look.reading, look.history) for look in looks]
+            state = verdicts.observe(before[server_id], seen, online_since=online_since)
+            states[server_id] = verdicts.turn(state, at=max(look.reading.at for look in looks), limits=limits())
+        return states
 
     def _darken(self) -> None:
         for server_id, storm in self._storms.items():
@@ -169,7 +177,7 @@ class Servers:
         witness = Witness(network.witness_answered_at, network.witness_failing_since) if settings.WITNESS_URLS else None
         since = verdicts.offline_since(_hosts(self.states), witness)
         if (since is None) is not (known is None) and _write_offline(since) and since:
-            ledger.warn_offline(since, at=max(look.reading.at for look in self._looks.values()))
+            ledger.warn_offline(since, at=self._last_look_at)
         return known if since and known else since
 
 
@@ -282,6 +290,7 @@ _TYPES = {
     "latency_ms": "float8",
     "failed_looks": "int",
     "failed_on_healthy": "int",
+    "failing_cause": "text",
     "dark_cause": "text",
 }
 _COLUMNS = ", ".join(f"r.{name}" for name in _STATE)
@@ -321,7 +330,7 @@ where c.server_id = any(%s) and w.connection_status not in ('error', 'unknown') 
 _NOBODY_NEEDS_ITS_KEY = f"""
 update channels_app_reachability r
 set dark_since = null, dark_cause = '', was_dark_since = dark_since, back_at = statement_timestamp(),
-    failed_looks = 0, failed_on_healthy = 0, failing_since = null
+    failed_looks = 0, failed_on_healthy = 0, failing_since = null, failing_cause = '', failing_cause_since = null
 where r.dark_cause = 'key_rejected' and exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
     where c.server_id = r.server_id and {WATCHED})
@@ -373,7 +382,8 @@ group by c.server_id, c.tenant_id
 # A server on which nothing is watched any more: nobody will ever see it answer.
 _IS_LEFT = f"""
 update channels_app_reachability r
-set dark_since = null, dark_cause = '', failed_looks = 0, failed_on_healthy = 0, failing_since = null
+set dark_since = null, dark_cause = '', failed_looks = 0, failed_on_healthy = 0, failing_since = null,
+    failing_cause = '', failing_cause_since = null
 where coalesce(r.dark_since, r.failing_since) is not null and not exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
     where c.server_id = r.server_id and {WATCHED})

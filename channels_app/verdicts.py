@@ -50,6 +50,11 @@ class Limits:
     def missing(self) -> timedelta:
         return self.minute
 
+    @property
+    def turning(self) -> timedelta:
+        """A dark server fails for another cause when that has lasted so long: not each probe that meets another one."""
+        return 5 * self.minute
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerState:
@@ -61,6 +66,8 @@ class ServerState:
     failed_on_healthy: int = 0
     failing_since: datetime | None = None
     failing_locally_since: datetime | None = None
+    failing_cause: str = ""  # of the last failed look
+    failing_cause_since: datetime | None = None
     refused_since: datetime | None = None
     dark_since: datetime | None = None
     dark_cause: str = ""
@@ -70,6 +77,16 @@ class ServerState:
     @property
     def is_dark(self) -> bool:
         return self.dark_since is not None
+
+
+_NOTHING_FAILS = {
+    "failed_looks": 0,
+    "failed_on_healthy": 0,
+    "failing_since": None,
+    "failing_locally_since": None,
+    "failing_cause": "",
+    "failing_cause_since": None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +182,14 @@ def darken_by_storm(server: ServerState) -> ServerState:
     return server if server.is_dark else replace(server, dark_since=server.refused_since, dark_cause="server_error")
 
 
+def turn(server: ServerState, *, at: datetime, limits: Limits) -> ServerState:
+    """Let a dark server be dark for the cause that its looks have had for long: something else is wrong by now."""
+    since = server.failing_cause_since
+    if not server.is_dark or server.failing_cause in ("", server.dark_cause) or at - since < limits.turning:
+        return server
+    return replace(server, dark_cause=server.failing_cause, refused_since=None)
+
+
 def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
     """Take back what lies too far ahead of a look: the clock was set back, and it would outweigh all looks until then."""
     values = ((field.name, getattr(server, field.name)) for field in fields(server))
@@ -179,15 +204,14 @@ def _without_failures_before(at: datetime, server: ServerState) -> ServerState:
     """Begin to count anew what failed while our own network was gone. One that was dark before stays so."""
     if server.is_dark or server.failing_since is None or server.failing_since > at:
         return server
-    return replace(server, failed_looks=0, failed_on_healthy=0, failing_since=None, failing_locally_since=None)
+    return replace(server, **_NOTHING_FAILS)
 
 
 def _is_there(server: ServerState, at: datetime) -> ServerState:
     if server.last_success_at and at <= server.last_success_at:
         return server
     ended = {"was_dark_since": server.dark_since, "back_at": at} if server.is_dark else {}
-    nothing_fails = replace(server, failed_looks=0, failed_on_healthy=0, failing_since=None, failing_locally_since=None)
-    return replace(nothing_fails, last_success_at=at, dark_since=None, dark_cause="", **ended)
+    return replace(server, **_NOTHING_FAILS, last_success_at=at, dark_since=None, dark_cause="", **ended)
 
 
 def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:
@@ -222,6 +246,8 @@ def _failed(server: ServerState, seen: Reading, history: History) -> ServerState
         failed_on_healthy=server.failed_on_healthy + history.was_healthy,
         failing_since=server.failing_since or seen.at,
         failing_locally_since=(server.failing_locally_since or seen.at) if local else None,
+        failing_cause=seen.cause,
+        failing_cause_since=server.failing_cause_since if server.failing_cause == seen.cause else seen.at,
     )
 
 

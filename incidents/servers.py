@@ -43,6 +43,16 @@ def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, i
     return dict(Incident.objects.open().filter(server__in=down).values_list("server_id", "pk"))
 
 
+def change_cause(server_id: int, cause: str, *, at: datetime) -> None:
+    """Put on record that something else is wrong with a server by now. Nobody is told again: it is down still."""
+    for incident in Incident.objects.open().filter(server=server_id).exclude(cause=cause):
+        Incident.objects.filter(pk=incident.pk).update(cause=cause)
+        IncidentEvent.objects.create(
+            tenant_id=incident.tenant_id, incident=incident, kind=Kind.CAUSE_CHANGED, at=at, cause=cause
+        )
+        log.info("server incident has another cause", incident=incident.pk, server=server_id, cause=cause)
+
+
 def tell_clinics(*, fallen_before: datetime, at: datetime) -> int:
     """Give each clinic of the servers that have been down since then its one calm notice; return how many were told.
 

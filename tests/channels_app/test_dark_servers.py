@@ -213,6 +213,25 @@ def test_a_dead_server_that_fails_in_another_way_than_before_turns_no_causes(fle
     assert ConnectionPeriod.objects.filter(channel=fleet[0]).count() == 2  # connected, and down
 
 
+def test_a_dead_server_that_fails_in_another_way_for_long_is_down_for_that(fleet, start, admin, operator):
+    die(start)
+    upkeep.keep_up()
+    before = (told(admin), told(operator))
+    for minute in (3, 5, 8):
+        see(bad_gateway, start + minute * MINUTE, only=fleet[:1])  # a probe
+    for minute in (9, 10):
+        see(inferred, start + minute * MINUTE)
+
+    assert server_incident().cause == "server_error"
+    assert list(server_incident().events.filter(kind="cause_changed").values_list("cause", "at")) == [
+        ("server_error", start + 8 * MINUTE)
+    ]
+    assert set(Watch.objects.values_list("cause", flat=True)) == {"server_error"}
+    assert IncidentEvent.objects.filter(kind="cause_changed").count() == 1 + len(fleet)
+    assert (told(admin), told(operator)) == before
+    assert violations() == {}
+
+
 def test_numbers_that_were_down_already_are_not_told_of_again_when_their_server_dies_too(fleet, start, admin, operator):
     for after in (0, 40, 80):
         see(logged_out, start + after * SECOND)

@@ -159,6 +159,21 @@ def test_one_success_ends_the_darkness():
     assert (back.was_dark_since, back.back_at) == (NOON, NOON + MINUTE)
 
 
+def test_a_dark_server_has_another_cause_when_its_looks_have_had_it_for_five_minutes():
+    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
+    one_probe = after((failed(NOON + MINUTE, cause="certificate"), WELL), server=dark)
+    two_causes = after(
+        (failed(NOON + 4 * MINUTE), WELL), (failed(NOON + 5 * MINUTE, cause="certificate"), WELL), server=one_probe
+    )
+
+    def cause(server, minutes):
+        return verdicts.turn(server, at=NOON + minutes * MINUTE, limits=Limits()).dark_cause
+
+    assert [cause(one_probe, minutes) for minutes in (1, 5, 6)] == ["server_unreachable", "server_unreachable", "certificate"]
+    assert cause(two_causes, 9) == "server_unreachable"
+    assert verdicts.turn(FRESH, at=NOON, limits=Limits()) == FRESH
+
+
 OWN_TOKEN = replace(WELL, has_own_token=True)
 
 
