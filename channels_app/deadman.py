@@ -2,7 +2,9 @@
 
 A worker of the watch gives a sign of life with each tick's work, whichever of its processes does it; one of errands with each
 errand that comes back; beat with each ring that went out.
-A thread of the main process waits for signs. Two intervals without one, and the end comes before the third is over.
+A thread of the main process waits for signs. Two intervals without one, and the end comes before the third is over, where an
+interval is as long as a loop and the leaving may take (a minute; production's is two). A worker that has no ring to answer
+because another takes them all gives no sign either: so none ends while the fleet's tick is fresh, deaf or not.
 """
 
 import os

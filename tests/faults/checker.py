@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from channels_app import invariants
 from channels_app.models import ConnectionPeriod
-from incidents.models import Incident
+from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
 from tests.faults.fleet import Fleet, Number, Outage, Trouble
 from tests.faults.product import DEADLINE, INTERVAL, LEASE, MINUTE, RECHECK, TICK
@@ -22,6 +22,7 @@ AIR = timedelta(seconds=5 * DEADLINE)  # for a busy machine
 UNTIL_SEEN = timedelta(seconds=INTERVAL + 2 * DEADLINE + TICK)
 UNTIL_OPEN = UNTIL_SEEN + timedelta(seconds=MINUTE)
 UNTIL_RESOLVED = UNTIL_SEEN + timedelta(seconds=RECHECK)
+MISREAD_AS = "server_unreachable"
 A_LOOK = timedelta(seconds=DEADLINE)  # its time is its start, and what it saw may have happened since
 A_TROUBLE_COSTS = timedelta(seconds=LEASE + TICK)  # beside its own length
 
@@ -81,7 +82,7 @@ def _of_number(number: Number, *, times: bool) -> Findings:
     found.lost += [f"the outage of {number.key} at {outage.fell_at}" for outage in left]
     if times:
         for cause, sentence in _wrong_periods(number):
-            (found.misread if cause == "server_unreachable" else found.invented).append(sentence)
+            (found.misread if cause == MISREAD_AS else found.invented).append(sentence)
     return found
 
 
@@ -92,8 +93,12 @@ def _outage_of(at: datetime, outages: Iterable[Outage]) -> Outage | None:
 
 def _of_incident(incident: Incident, outage: Outage, *, times: bool) -> Findings:
     found, name = Findings(), f"incident {incident.pk} of {outage.number.key}"
-    if incident.kind != "disconnected" or incident.cause != "logged_out":
-        found.invented.append(f"{name} is {incident.kind}, {incident.cause}")
+    opened = IncidentEvent.objects.filter(incident=incident, kind=IncidentEvent.Kind.OPENED)
+    opened_as = opened.values_list("cause", flat=True).first() or incident.cause
+    if incident.kind != "disconnected" or opened_as != "logged_out":
+        found.invented.append(f"{name} opened as {incident.kind}, {opened_as}")
+    elif incident.cause != opened_as:  # a look later on: the outage is one all the same
+        (found.misread if incident.cause == MISREAD_AS else found.invented).append(f"{name} became {incident.cause}")
     if (incident.resolved_at is None) is not (outage.rose_at is None):
         found.lost.append(f"the end of {name}")
     events = ["opened"] if incident.resolved_at is None else ["opened", "resolved"]

@@ -150,6 +150,20 @@ def test_a_bad_period_of_a_number_that_was_well_is_invented(fleet, outage):
     assert kinds(check(fleet)) == {"misread"}
 
 
+def test_a_look_that_got_no_answer_while_a_number_was_down_makes_no_other_incident_of_its_own(fleet, outage):
+    incident = Incident.objects.get()
+    IncidentEvent.objects.create(
+        incident=incident, tenant=incident.tenant, kind="opened", cause="logged_out", at=incident.opened_at
+    )
+    Incident.objects.update(cause="server_unreachable")
+    assert kinds(check(fleet)) == {"misread"}
+
+    Incident.objects.update(cause="banned")
+    assert kinds(check(fleet)) == {"invented"}
+    IncidentEvent.objects.update(cause="server_unreachable")
+    assert kinds(check(fleet)) == {"invented"}
+
+
 def test_a_warning_that_a_clinic_s_admin_gets_is_invented(fleet, outage):
     Notification.objects.create(user=outage.number.admins[0], event="warning", dedupe_key="offline:1")
 
