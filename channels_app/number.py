@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from channels_app import availability, stretches
+from channels_app import availability, reachability, stretches
 from channels_app.availability import Week
 from channels_app.models import Channel, ConnectionPeriod, Sweep, Watch
 from incidents.advice import Subject
@@ -22,7 +22,7 @@ from incidents.models import Incident
 from incidents.periods import longest_gap
 from incidents.readings import Status
 
-INTERVALS_UNTIL_LATE = 3  # without a check, and the last one is a warning
+INTERVALS_UNTIL_LATE = 3  # without a verdict: then nobody knows how the number is
 
 TONES = {
     Status.OPEN: "success",
@@ -70,10 +70,18 @@ class Number:
         return self.is_watched and self.is_paired and self.status not in (Status.OPEN, Status.UNKNOWN)
 
     @property
+    def checked_at(self) -> datetime | None:
+        """The last verdict: a look that could not look is none. Before the first, when somebody tried."""
+        return self.watch.last_verdict_at or self.watch.last_health_check
+
+    @property
     def is_late(self) -> bool:
-        longest = INTERVALS_UNTIL_LATE * timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS)
-        checked = self.watch.last_health_check
-        return self.is_watched and checked is not None and self.now - checked > longest
+        return self.is_watched and self.checked_at is not None and self.checked_at < late_before(self.now)
+
+    @property
+    def is_blind(self) -> bool:
+        """What was seen last is too old to say how it is now: nobody looks, or looks see nothing."""
+        return self.is_late and self.watch.last_verdict_at is not None
 
     def is_waited_for(self, asked_at: datetime | None) -> bool:
         """Was a look asked for at this moment that has not ended yet? After a quarter of an hour nobody waits any more."""
@@ -121,6 +129,12 @@ class Number:
             server_is_the_operators=channel.server_owner == 0,
             alerts_enabled=channel.alerts_enabled,
         )
+
+
+def late_before(now: datetime) -> datetime:
+    """A verdict from before this moment is late. What has no verdict in its server's grace is not, however short I is."""
+    interval = timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS)
+    return now - max(INTERVALS_UNTIL_LATE * interval, longest_gap() + reachability.limits().grace)
 
 
 def watch_of(channel: Channel) -> Watch:

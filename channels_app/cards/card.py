@@ -86,6 +86,8 @@ class Card(Number):
         if not self.is_watched:
             words = _("Talk to {support} to have it watched again.").format(support=support().name)
             return Box("neutral", "eye-off", _("Not watched"), _("The watch over this number is switched off"), words)
+        if self.is_blind:
+            return None  # the tag says so: what was wrong then may be over
         if self._is_down_with_its_server:
             return self._box_of_the_server()
         if self.is_unstable:

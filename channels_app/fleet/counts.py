@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import HAS_INCIDENT, Pill, Selection, ended_in_week, everyone
-from channels_app.fleet.standing import Group, late_before
+from channels_app.fleet.standing import Group, late
 from channels_app.models import Sweep, looked_at_since
 
 # Whatever number is asked for
@@ -23,6 +23,7 @@ OF_PILL = {  # which field of a tally a pill counts
     Pill.DOWN: "down",
     Pill.QR: "qr",
     Pill.CONNECTING: "connecting",
+    Pill.BLIND: "blind",
     Pill.FELL: "fell",
     Pill.SILENT: "silent",
 }
@@ -37,6 +38,7 @@ class Tally:
     down: int = 0
     qr: int = 0
     connecting: int = 0
+    blind: int = 0
     connected: int = 0
     unpaired: int = 0
     unverifiable: int = 0
@@ -77,6 +79,7 @@ class Tally:
     @property
     def outside_in_words(self) -> str:
         parts = [
+            (self.blind, _("%(n)d without a check")),
             (self.unpaired, _("%(n)d never connected")),
             (self.unverifiable, _("%(n)d not verifiable")),
             (self.unseen, _("%(n)d not checked yet")),
@@ -97,6 +100,8 @@ class ServerLine:
         """Tone and word: what the watch knows of the server itself, else what its numbers' last looks tell."""
         if self.reach.dark_since:
             return "is-danger", _("Down (server)")
+        if self.tally.blind and self.tally.blind >= self.tally.counted:
+            return "is-neutral", _("No check")
         if not self.tally.counted:
             return "is-neutral", _("Not checked yet")
         if 2 * self.tally.failing >= self.tally.counted:
@@ -118,7 +123,7 @@ def census(selection: Selection, now: datetime, sweep: Sweep | None = None) -> C
     counters: dict[tuple, Counter] = defaultdict(Counter)
     reach: dict[int, Reach] = {}
     standing = 0
-    for alike in _with_their_servers(_alike(_facts(selection, now, sweep))):
+    for alike in _with_their_servers(_alike(_facts(selection, now, sweep), now)):
         server = (alike["server"], alike["server_id"], alike["owner"])
         counted = [name for name, holds in _counted_as(alike).items() if holds]
         if alike["fits_filters"] and OF_PILL[selection.situacao] in counted:
@@ -138,19 +143,19 @@ def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str
     looked_at = looked_at_since(sweep.started_at) if sweep else Q()
     return {
         "server_fails": Q(watch__cause__in=_FAILING),
-        "checked_late": Q(watch__last_health_check__lt=late_before(now)),
+        "checked_late": late(now),
         "looked_at": looked_at,
         "has_incident": HAS_INCIDENT,
         "had_incident": ended_in_week(now),
         "silent": Q(alerts_enabled=False),
-        "fits_filters": selection.filters(),
+        "fits_filters": selection.filters(now),
     }
 
 
-def _alike(facts: dict[str, Q]) -> QuerySet:
+def _alike(facts: dict[str, Q], now: datetime) -> QuerySet:
     """How many numbers of a server are alike in group and facts: some hundred rows for ten thousand numbers."""
     tests = {name: ExpressionWrapper(fact, BooleanField()) if fact else Value(True) for name, fact in facts.items()}
-    numbers = everyone().order_by().annotate(group=F("group"), **tests)
+    numbers = everyone(now).order_by().annotate(group=F("group"), **tests)
     return numbers.values("server_id", "group", *tests).annotate(n=Count("pk"))
 
 

@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy
 
-from channels_app.fleet.standing import IN_GROUP, Group
+from channels_app.fleet.standing import Group, blind, in_group
 from channels_app.models import WATCHED, Channel
 from incidents.causes import CAUSES
 from incidents.models import Incident
@@ -26,6 +26,7 @@ class Pill(StrEnum):
     DOWN = "desconectados"
     QR = "qr"
     CONNECTING = "reconectando"
+    BLIND = "sem-verificacao"
     FELL = "cairam"
     SILENT = "sem-aviso"
 
@@ -36,6 +37,7 @@ PILL_LABELS = {
     Pill.DOWN: gettext_lazy("Disconnected numbers"),
     Pill.QR: gettext_lazy("QR pending"),
     Pill.CONNECTING: gettext_lazy("Reconnecting"),
+    Pill.BLIND: gettext_lazy("No check"),
     Pill.FELL: gettext_lazy("Dropped within 7 days"),
     Pill.SILENT: gettext_lazy("No alerts"),
 }
@@ -72,33 +74,33 @@ class Selection:
         return urlencode({name: value for name, value in said.items() if value not in _DEFAULTS[name]})
 
     def condition(self, now: datetime) -> Q:
-        return _pill(self.situacao, now) & self.filters()
+        return _pill(self.situacao, now) & self.filters(now)
 
-    def filters(self) -> Q:
+    def filters(self, now: datetime) -> Q:
         """The condition but for the pill."""
         condition = _search(self.q)
         if self.servidor is not None:
             condition &= Q(server=self.servidor)
         if self.causa:
-            condition &= WATCHED & Q(watch__cause=self.causa)
+            condition &= WATCHED & Q(watch__cause=self.causa) & ~blind(now)
         return condition
 
 
 _DEFAULTS = {"q": ("",), "situacao": ("",), "servidor": (None,), "causa": ("",), "ordem": ("status",), "pagina": (1,)}
 
 
-def everyone() -> QuerySet[Channel]:
+def everyone(now: datetime) -> QuerySet[Channel]:
     """All numbers that are not archived, with their `group` to ask by."""
-    return _everyone().all()
+    return _everyone(now).all()
 
 
-@cache  # a page asks three times, and Django takes a millisecond to make an expression of this
-def _everyone() -> QuerySet[Channel]:
-    return Channel.objects.filter(archived_at=None).alias(group=IN_GROUP)
+@lru_cache(maxsize=1)  # a page asks three times, all for the same moment, and Django takes milliseconds to work this out
+def _everyone(now: datetime) -> QuerySet[Channel]:
+    return Channel.objects.filter(archived_at=None).alias(group=in_group(now))
 
 
 def selected(selection: Selection, now: datetime) -> QuerySet[Channel]:
-    return everyone().filter(selection.condition(now))
+    return everyone(now).filter(selection.condition(now))
 
 
 def of_week(now: datetime) -> QuerySet[Incident]:
@@ -132,7 +134,7 @@ def _pill(pill: str, now: datetime) -> Q:
     return Q(group=_GROUPS[pill]) if pill in _GROUPS else Q()
 
 
-_GROUPS = {Pill.DOWN: Group.DOWN, Pill.QR: Group.QR, Pill.CONNECTING: Group.CONNECTING}
+_GROUPS = {Pill.DOWN: Group.DOWN, Pill.QR: Group.QR, Pill.CONNECTING: Group.CONNECTING, Pill.BLIND: Group.BLIND}
 
 
 def _search(text: str) -> Q:

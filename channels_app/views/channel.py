@@ -54,6 +54,7 @@ def _channel(pk: int) -> dict:
         "channel": channel,
         "watch": getattr(channel, "watch", None),
         "standing": row.standing,
+        "is_blind": number.is_blind,
         "step": _step(number),
         "is_waiting": number.is_waited_for(number.watch.requested_at),
         "periods": [_Line.of(period, number) for period in reversed(periods[-PERIODS_SHOWN:])],
@@ -84,9 +85,9 @@ class _Line:
 
 
 def _step(number: Number):
-    """The operator's next step; empty where there is none."""
+    """The operator's next step; empty where there is none, or where nobody knows."""
     watch, server = number.watch, number.channel.server
-    if watch.cause not in CAUSES or not number.is_watched:
+    if watch.cause not in CAUSES or not number.is_watched or number.is_blind:
         return ""
     subject = number.subject(server_name=server.name, server_host=_server_host(number.channel))
     return advice.operator_step(watch.cause, subject, number=watch.code, received=watch.raw_state)

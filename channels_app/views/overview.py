@@ -93,10 +93,10 @@ def _cells(number: Number, incident_id: int | None) -> list:
         channel.instance_name,
         channel.server.name,
         fleet.Standing.of(number, has_incident=incident_id is not None).label,
-        watch.cause_title,
-        _moment(watch.status_since),
+        "" if number.is_blind else watch.cause_title,
+        _moment(watch.last_verdict_at if number.is_blind else watch.status_since),
         f"#{incident_id}" if incident_id else "",
-        _moment(watch.last_health_check),
+        _moment(number.checked_at),
         channel.incidents_of_week,
         _("on") if channel.alerts_enabled else _("off"),
         channel.heartbeat_threshold_minutes,
@@ -157,13 +157,15 @@ def _overview(request) -> dict:
 
 
 def _worst_first(line: fleet.ServerLine) -> tuple:
-    return (line.reach.dark_since is None, -line.tally.failing, line.tally.connected - line.tally.counted, line.name)
+    tally = line.tally
+    return (line.reach.dark_since is None, -tally.failing, -tally.blind, tally.connected - tally.counted, line.name)
 
 
 def _pills(selection: Selection, whole: fleet.Tally) -> list[tuple]:
     return [
         (pill.value or "todos", label, whole.of_pill(pill), selection.query(situacao=pill.value), selection.situacao == pill)
         for pill, label in fleet.PILL_LABELS.items()
+        if pill != fleet.Pill.BLIND or whole.blind or selection.situacao == pill  # mostly there is none
     ]
 
 

@@ -102,6 +102,19 @@ def facts_of(page: str) -> dict[str, str]:
     return {name: " ".join(re.sub(r"<[^>]+>", " ", value).split()) for name, value in pairs}
 
 
+def test_a_number_that_nobody_could_see_for_long_is_not_said_to_be_as_it_was(desk, channel):
+    incident, seen = has_been_down(channel), timezone.now() - timedelta(hours=5)
+    Watch.objects.update(last_verdict_at=seen, last_health_check=timezone.now())
+
+    page = " ".join(desk.get(page_of(channel)).content.decode().split())
+
+    assert '<span class="tag is-neutral">No check</span>' in page
+    assert "Seen last: The server has lost contact with WhatsApp" in page
+    assert "do not delete the instance" not in page
+    assert re.search(r"Last check</span>|Last check <time[^>]*>5h ago", page)
+    assert f'id="incident" href="/incidentes/{incident.pk}/"' in page
+
+
 @pytest.mark.parametrize(("latency_ms", "said"), [(84.2, "84 ms"), (2431.0, "2.4 s Slow")])
 def test_it_shows_how_fast_its_server_answers(desk, channel, latency_ms, said):
     has_been_down(channel)

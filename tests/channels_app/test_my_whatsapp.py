@@ -112,6 +112,25 @@ def test_all_is_well_where_the_rest_cannot_be_verified(as_admin, channel, clinic
     assert "All is well. Your number is connected." in shown(as_admin)
 
 
+def test_a_number_that_nobody_could_see_for_long_is_not_said_to_be_connected(as_admin, channel, now):
+    is_seen(channel, at=now, last_verdict_at=now - 5 * HOUR)
+    text = shown(as_admin)
+    assert "Recepção, (11) 90123-4567 No check" in text
+    assert "All is well" not in text
+    assert "Connected for" not in text
+    assert re.search(r"Last check (?:\S+ )?5h ago ?, late", text), text
+
+
+def test_nor_is_one_that_was_down_and_its_incident_is_still_there(as_admin, admin, channel, now):
+    incident = falls(channel, at=now, since=now - 6 * HOUR, told=[admin])
+    Watch.objects.update(last_verdict_at=now - 5 * HOUR)
+    text = shown(as_admin)
+    assert "Recepção, (11) 90123-4567 No check" in text
+    assert "Down for" not in text
+    assert re.search(r"Last check (?:\S+ )?5h ago ?, late", text), text
+    assert f"/incidentes/{incident.pk}/" in as_admin.get(PAGE).content.decode()
+
+
 @pytest.mark.parametrize(
     ("reader", "alerts", "is_promised"), [("admin", True, True), ("admin", False, False), ("staff", True, False)]
 )

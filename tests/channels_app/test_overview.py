@@ -98,18 +98,21 @@ STATES = [("unknown", "not_looked_at"), ("unknown", "not_verifiable"), ("open", 
 
 
 def test_the_database_and_a_number_at_hand_agree_on_its_group(number, clinic, server, other_clinic):
-    for state, paired, of in product(STATES, [True, False], [{}, {"is_active": False}, {"provider": "other"}]):
-        number(*state, paired=paired, **of)
+    known = product(STATES, [True, False], [{}, {"is_active": False}, {"provider": "other"}], [timedelta(), HOUR])
+    for state, paired, of, seen in known:
+        number(*state, paired=paired, seen=seen, **of)
+    Watch.objects.filter(cause="not_looked_at").update(last_verdict_at=None)
     number(tenant=other_clinic)
     other_clinic.is_active = False
     other_clinic.save()
     people.channel(clinic, server)
 
-    said = everyone().annotate(said=F("group")).select_related("tenant", "watch")
+    now = timezone.now()
+    said = everyone(now).annotate(said=F("group")).select_related("tenant", "watch")
 
     assert {channel.said for channel in said} == set(fleet.Group)
     for channel in said:
-        assert fleet.Group.of(Number(channel=channel, watch=watch_of(channel), now=timezone.now())) == channel.said
+        assert fleet.Group.of(Number(channel=channel, watch=watch_of(channel), now=now)) == channel.said
 
 
 def test_the_counts_say_who_is_outside_them(desk, number):
@@ -440,6 +443,76 @@ def test_a_check_older_than_three_intervals_is_late(desk, number):
 
     assert [row.is_late for row in desk.get(PAGE).context["rows"]] == [True]
     assert counts().late == 1
+
+
+@pytest.mark.parametrize("verdict", [None, timedelta(seconds=359), timedelta(seconds=361)])
+@pytest.mark.parametrize("checked", [None, timedelta(seconds=359), timedelta(seconds=361)])
+def test_the_database_and_a_number_at_hand_agree_on_what_is_late(number, verdict, checked):
+    channel, now = number(), timezone.now()
+    ago = {"last_verdict_at": verdict, "last_health_check": checked}
+    Watch.objects.update(**{name: None if age is None else now - age for name, age in ago.items()})
+    channel = Channel.objects.select_related("tenant", "watch").get(pk=channel.pk)
+
+    whole = fleet.census(Selection(), now).whole
+
+    assert Number(channel=channel, watch=channel.watch, now=now).is_late == bool(whole.late)
+
+
+def test_a_number_that_nobody_could_see_for_long_is_shown_as_not_verified(desk, number):
+    number(checked=timedelta(seconds=5), seen=5 * HOUR)
+    down = number("disconnected", "logged_out", incident=True, checked=timedelta(seconds=5), seen=5 * HOUR)
+    number("error", "server_unreachable", seen=5 * HOUR)
+
+    response = desk.get(PAGE)
+    rows = response.context["rows"]
+
+    assert [(row.standing.tone, row.standing.label, row.is_late) for row in rows] == [("is-neutral", "No check", True)] * 3
+    assert (
+        {row.standing.since for row in rows}
+        == {row.last_check for row in rows}
+        == set(Watch.objects.values_list("last_verdict_at", flat=True))
+    )
+    assert rows[0].channel == down
+    assert rows[0].incident_id
+    whole = response.context["whole"]
+    assert (whole.connected, whole.counted, whole.down, whole.blind, whole.late, whole.with_incident) == (0, 0, 0, 3, 3, 1)
+    assert whole.outside_in_words == "3 without a check"
+    (line,) = response.context["all_servers"]
+    assert line.state == ("is-neutral", "No check")
+
+
+def test_whoever_filters_finds_what_nobody_could_see_where_it_is_said_to_be(desk, number):
+    seen, unseen = number("disconnected", "logged_out"), number("disconnected", "logged_out", seen=5 * HOUR)
+
+    assert shown(desk.get(PAGE, {"situacao": "sem-verificacao"})) == {unseen.pk}
+    assert shown(desk.get(PAGE, {"situacao": "desconectados"})) == {seen.pk}
+    assert shown(desk.get(PAGE, {"causa": "logged_out"})) == {seen.pk}
+
+
+def test_the_file_knows_neither_state_nor_cause_of_what_nobody_could_see(desk, number):
+    number(checked=timedelta(seconds=5), seen=2 * HOUR)
+    text = desk.get(f"{PAGE}/numeros.csv").content.decode("utf-8-sig")
+
+    (row,) = csv.DictReader(io.StringIO(text), delimiter=";")
+
+    assert (row["Status"], row["Cause"]) == ("No check", "")
+    assert row["Since"] == row["Last check"] != ""
+
+
+def test_what_nobody_can_see_comes_before_what_is_well_and_after_what_is_wrong(desk, number):
+    well, unseen, down = number(), number(seen=HOUR), number("disconnected", "logged_out")
+
+    assert [row.channel for row in desk.get(PAGE).context["rows"]] == [down, unseen, well]
+
+
+@pytest.mark.parametrize("interval", [1, 30, 60, 120, 600])
+def test_nothing_flickers_while_a_server_that_is_back_has_its_grace(number, settings, interval):
+    """A look just before the return, one that is due within the grace, and the one after it."""
+    settings.HEARTBEAT_INTERVAL_SECONDS = interval
+    longest = timedelta(seconds=interval + 60 + settings.HEARTBEAT_TIMEOUT_SECONDS)
+    number(checked=timedelta(seconds=1), seen=longest)
+
+    assert counts().connected == 1
 
 
 def test_incidents_of_seven_days_count_what_lasted_into_them(number):

@@ -21,14 +21,18 @@ def number(
     paired: bool = True,
     incident: bool = False,
     checked: timedelta = timedelta(),
+    seen: timedelta | None = None,
     **fields: object,
 ) -> Channel:
-    """Make a number that is so for an hour: number(clinic, server, "disconnected", "logged_out", incident=True)."""
+    """Make a number that is so for an hour: number(clinic, server, "disconnected", "logged_out", incident=True).
+
+    `checked`: how long ago it was looked at last; `seen`: how long ago that gave a verdict, if not then.
+    """
     now, channel = timezone.now(), people.channel(tenant, on, **fields)
     since, of = now - HOUR, {"channel": channel, "tenant": tenant}
     Watch.objects.create(
-        connection_status=status, cause=cause, status_since=since, last_verdict_at=now, last_health_check=now - checked,
-        paired_at=since if paired else None, **of,
+        connection_status=status, cause=cause, status_since=since, last_health_check=now - checked,
+        last_verdict_at=now - (checked if seen is None else seen), paired_at=since if paired else None, **of,
     )  # fmt: skip
     ConnectionPeriod.objects.create(status=status, cause=cause, started_at=since, **of)
     if incident:
