@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels_app import bell
+from channels_app import bell, strikes
 from channels_app.due import WATCHED
 from incidents.notices import moment
 from notifications import announce
@@ -174,14 +174,21 @@ def _rings_waiting() -> int | None:
 
 # A number that nobody has adopted yet is due since it was made. One that was switched on again is due since the tick
 # that was to forget it: nobody owed it a look before.
+_DUE_SINCE = """
+case when w.seen_server is null and w.last_health_check is not null
+    then greatest(w.next_look_at, (select last_tick_at from channels_app_pulse))
+    else coalesce(w.next_look_at, c.created_at) end
+"""
+# Of one clinic's numbers those that end their process are left out even where it has no others: the fleet is watched.
+_OLDEST = f"""
+case when %(tenant)s::bigint is null then {strikes.oldest(_DUE_SINCE)}
+    else min({_DUE_SINCE}) filter (where not {strikes.IS_STRUCK}) end
+"""
 _READ = f"""
 select statement_timestamp(),
     extract(epoch from statement_timestamp() - (select last_tick_at from channels_app_pulse)),
     greatest(0, coalesce(extract(epoch from statement_timestamp() - (select errand_asked_at from channels_app_pulse)), 0)),
-    greatest(0, coalesce(extract(epoch from statement_timestamp() - min(
-        case when w.seen_server is null and w.last_health_check is not null
-            then greatest(w.next_look_at, (select last_tick_at from channels_app_pulse))
-            else coalesce(w.next_look_at, c.created_at) end)), 0)),
+    greatest(0, coalesce(extract(epoch from statement_timestamp() - {_OLDEST}), 0)),
     coalesce((select not bool_or(enabled) from django_celery_beat_periodictask where task = %(ring)s), false)
 from channels_app_channel c
 join tenants_tenant t on t.id = c.tenant_id

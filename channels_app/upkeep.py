@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import deadman, errands, outage, ping, reachability
+from channels_app import deadman, errands, outage, ping, reachability, strikes
 from channels_app.due import WATCHED
 from channels_app.fleet import week
 from core.database import is_away
@@ -43,6 +43,7 @@ def keep_up() -> None:
     _try(_beat_the_pulse)
     _try(reachability.keep_up)
     _try(outage.tell_operators)
+    _try(strikes.tell_operators)
     _try(ping.send_if_healthy)
     _try(week.measure_if_due)
 
@@ -148,7 +149,7 @@ _IS_BACK = "p.channels_watched > 0 and not %(has_just_ticked)s and excluded.last
 _PULSE = f"""
 insert into channels_app_pulse as p (id, last_tick_at, oldest_overdue_seconds, channels_watched)
 select 1, statement_timestamp(),
-    greatest(0, coalesce(extract(epoch from statement_timestamp() - min(w.next_look_at)), 0)), count(*)
+    greatest(0, coalesce(extract(epoch from statement_timestamp() - {strikes.oldest("w.next_look_at")}), 0)), count(*)
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id

@@ -173,6 +173,28 @@ def test_a_number_that_was_just_switched_on_again_owes_nothing_for_the_time_befo
     assert client.get("/healthz/sweep").json()["oldest_overdue_seconds"] <= 3
 
 
+def test_a_number_that_ends_its_process_each_time_is_no_alarm_while_others_are_watched(client, tick, channel, clinic):
+    overdue(channel, by=timedelta(hours=1), strikes=2)
+    overdue(people.channel(clinic), by=timedelta(0), strikes=1)
+
+    assert client.get("/healthz/sweep").json()["oldest_overdue_seconds"] == 0
+    assert not health.read(tenant_id=channel.tenant_id).is_overdue
+
+
+def test_one_strike_is_no_excuse(client, tick, channel, clinic):
+    overdue(channel, by=timedelta(hours=1), strikes=1)
+    overdue(people.channel(clinic), by=timedelta(0))
+
+    assert client.get("/healthz/sweep").status_code == 503
+
+
+def test_where_every_number_ends_its_process_nobody_is_watched(client, tick, channel, other_clinic):
+    overdue(channel, by=timedelta(hours=1), strikes=2)
+
+    assert client.get("/healthz/sweep").status_code == 503
+    assert not health.read(tenant_id=channel.tenant_id).is_overdue  # it may be this clinic's alone
+
+
 def test_an_operator_is_told_once_by_whoever_notices(client, tick, channel, operator):
     ticked(ago=timedelta(minutes=20))
     overdue(channel, by=timedelta(minutes=19))

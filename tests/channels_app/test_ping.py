@@ -51,6 +51,16 @@ def send() -> None:
             thread.join(timeout=10)
 
 
+def test_a_number_that_ends_its_process_each_time_does_not_keep_the_ping_back(watched, listener, clinic):
+    deadly = people.channel(clinic)
+    upkeep.keep_up()
+    Watch.objects.filter(channel=deadly).update(strikes=2, next_look_at=timezone.now() - HOUR)
+
+    send()
+
+    assert len(listener.requests) == 1
+
+
 def test_a_healthy_watch_asks_the_address_as_it_was_given(watched, listener):
     send()
 

@@ -15,6 +15,7 @@ from channels_app.models import Channel, ConnectionPeriod, Pulse, Watch
 from channels_app.stretches import State
 from channels_app.turns import Turns
 from incidents.models import Incident
+from notifications.models import Notification
 from tests.support import numbers, people
 from tests.support.readings import NOON, healthy, reading
 
@@ -145,6 +146,41 @@ def test_the_pulse_tells_of_the_oldest_look_that_is_overdue(clinic):
     assert pulse.channels_watched == 1
     assert 420 <= pulse.oldest_overdue_seconds < 480
     assert timezone.now() - pulse.last_tick_at < timedelta(minutes=1)
+
+
+def test_the_pulse_leaves_out_a_number_that_ends_its_process_while_there_are_others(clinic):
+    deadly, other = people.channel(clinic), people.channel(clinic)
+    upkeep.keep_up()
+    Watch.objects.filter(channel=deadly).update(next_look_at=timezone.now() - timedelta(hours=1), strikes=2)
+    Watch.objects.filter(channel=other).update(next_look_at=timezone.now() + timedelta(minutes=1))
+
+    upkeep.keep_up()
+
+    assert (Pulse.objects.get().oldest_overdue_seconds, Pulse.objects.get().channels_watched) == (0, 2)
+
+    Channel.objects.filter(pk=other.pk).update(is_active=False)
+    upkeep.keep_up()
+    assert Pulse.objects.get().oldest_overdue_seconds > 3000
+
+
+def test_of_a_number_that_ends_its_process_the_operators_hear_once_by_name(clinic, operator, admin):
+    deadly, struck, off = people.channel(clinic, name="Recepção"), people.channel(clinic), people.channel(clinic)
+    upkeep.keep_up()
+    Watch.objects.filter(channel=struck).update(strikes=1)
+    Watch.objects.exclude(channel=struck).update(strikes=2)
+    Channel.objects.filter(pk=off.pk).update(is_active=False)
+    Watch.objects.filter(channel=deadly).update(lease_until=timezone.now() + timedelta(minutes=1))
+    upkeep.keep_up()
+    assert not Notification.objects.exists()  # its look may end well
+
+    Watch.objects.filter(channel=deadly).update(lease_until=timezone.now() - timedelta(seconds=1))
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    warning = Notification.objects.get()
+    assert (warning.user, warning.event, warning.link) == (operator, "warning", f"/saas/whatsapp/{deadly.pk}")
+    assert f"{clinic.name} · Recepção" in warning.title
+    assert f"{clinic.name} · Recepção" in warning.body
 
 
 # --- The fleet's seven days
