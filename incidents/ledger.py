@@ -22,6 +22,7 @@ from incidents.models import Incident, IncidentEvent
 from incidents.notices import Outage
 from incidents.readings import Reading
 from incidents.telling import tell
+from incidents.unseen import warnings
 from notifications import announce
 from notifications.models import Notification
 from tenants import scope
@@ -157,11 +158,10 @@ def close_incidents(resolutions: dict[int, str]) -> list[int]:
 
 
 def warn_unseen(unseen: Iterable[tuple[Subject, datetime, Reading]]) -> None:
-    """Tell the operators once of each (channel, since, what was seen last) that could not be looked at since then."""
-    unseen = list(unseen)
-    if unseen:
-        warnings = [notices.unseen(subject, cause=seen.cause, since=since, at=seen.at) for subject, since, seen in unseen]
-        announce.tell(warnings, at=max(seen.at for _subject, _since, seen in unseen))
+    """Tell the operators of these (channel, since, what was seen last): once of each server and cause."""
+    found = list(unseen)
+    if found:
+        announce.tell(warnings(found), at=max(seen.at for _subject, _since, seen in found))
 
 
 def warn_offline(since: datetime, *, at: datetime) -> None:

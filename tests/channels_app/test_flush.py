@@ -12,7 +12,8 @@ from channels_app import due, upkeep
 from channels_app.flush import MOST_COUNTED, Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Server, Watch
 from channels_app.turns import Turns
-from incidents.causes import UNSEEN_ASKED_TO_WAIT
+from incidents import causes
+from incidents.causes import UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF
 from incidents.models import MOST_READINGS, Incident
 from incidents.readings import Status
 from notifications.models import Notification
@@ -235,7 +236,58 @@ def test_many_that_could_not_be_looked_at_are_told_of_in_as_many_queries_as_one(
             flush(Look(order, reading(UNSEEN_ASKED_TO_WAIT, None, NOON + timedelta(minutes=15))) for order in orders)
         counts.append(len(queries))
     assert counts[0] == counts[1]
-    assert Notification.objects.count() == 21
+    assert Notification.objects.count() == 1
+
+
+def unseen_for_long(cause, *channels) -> list[Notification]:
+    """Let all of these be unseen for a quarter of an hour, and flush a look at each by itself; return what is told."""
+    Watch.objects.filter(channel__in=channels).update(unseen_since=NOON)
+    for order in Turns().claim(100):
+        flush([Look(order, reading(cause, None, NOON + timedelta(minutes=15)))])
+    return list(Notification.objects.order_by("title"))
+
+
+def test_of_many_that_could_not_be_looked_at_each_servers_are_told_of_together(clinic):
+    people.operator(language="en")
+    first, other = people.server(name="evo-sp-01"), people.server(name="evo-sp-02")
+    channels = [people.channel(clinic, on) for on in [first] * 20 + [other]]
+    upkeep.keep_up()
+
+    told = unseen_for_long(UNSEEN_ASKED_TO_WAIT, *channels)
+
+    assert [one.title for one in told] == [
+        "evo-sp-01: 20 numbers could not be checked",
+        "evo-sp-02: 1 number could not be checked",
+    ]
+    assert "evo-sp-01 asks us to stay away" in told[0].body
+    assert [one.link for one in told] == [f"/saas/whatsapp?situacao=sem-verificacao&servidor={on.pk}" for on in (first, other)]
+
+
+def test_what_our_own_limit_keeps_from_being_looked_at_is_told_of_once_for_the_whole_fleet(clinic):
+    people.operator(language="en")
+    channels = [people.channel(clinic, people.server()) for _ in range(3)]
+    upkeep.keep_up()
+
+    (told,) = unseen_for_long(UNSEEN_CUT_OFF, *channels)
+
+    assert told.title == "Vigia: 3 numbers could not be checked"
+    assert "its own limit of connections" in told.body
+
+
+@pytest.mark.parametrize("cause", [cause for name, cause in vars(causes).items() if name.startswith("UNSEEN_")])
+def test_whatever_a_number_is_unseen_for_has_words_unless_all_of_them_are(cause, paired, operator):
+    see(paired, *(reading(cause, None, NOON + after * timedelta(minutes=1)) for after in (0, 15)))
+
+    assert Notification.objects.count() == (cause != causes.UNSEEN_OWN_NETWORK)
+
+
+def test_the_next_time_that_a_server_cannot_be_looked_at_is_told_of_again(paired, operator):
+    for since in (NOON, NOON + timedelta(hours=3)):
+        see(paired, healthy(since - timedelta(seconds=10)))
+        asked = [since + after * timedelta(minutes=1) for after in (0, 15, 17, 70)]
+        see(paired, *(reading(UNSEEN_ASKED_TO_WAIT, None, at) for at in asked))
+
+    assert Notification.objects.count() == 2
 
 
 def test_an_incident_of_which_looking_can_no_longer_tell_closes_without_a_word(paired, admin):
