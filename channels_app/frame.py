@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from channels_app import health
-from channels_app.health import Health
+from channels_app.health import Glance, Health
 from incidents import advice
 from incidents.models import Incident
 from incidents.notices import moment
@@ -104,8 +104,21 @@ class Frame:
     def _health(self) -> Health | None:
         """Of all numbers for the operator, of their own for a clinic; None where there is nothing to warn of anyway."""
         if self._request.user.is_saas_admin:
-            return None if health.is_surely_watching() else health.read()
+            return None if self._glance.is_surely_watching else health.read()
         return health.read(tenant_id=self.clinic.pk) if self.clinic else None
+
+    @cached_property
+    def _glance(self) -> Glance:
+        return health.glance()
+
+    @property
+    def offline_sentence(self) -> str:
+        """Our own network is gone: the operator can help it. A clinic reads of its numbers that nobody could check them."""
+        since = self._glance.offline_since if self._request.user.is_saas_admin else None
+        if since is None:
+            return ""
+        words = _("Vigia's own network has been gone since {since}: nothing is known of any number.")
+        return words.format(since=moment(since, timezone.now()))
 
     @property
     def blind_since(self) -> datetime | None:

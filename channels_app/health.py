@@ -81,6 +81,14 @@ class Health:
         return self.at - timedelta(seconds=seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What the pulse alone says, in one row."""
+
+    is_surely_watching: bool  # `read` would find nothing to be blind about; False where that is not known
+    offline_since: datetime | None  # our own network is gone: looks are made, and see nothing of any number
+
+
 def fresh_for() -> timedelta:
     """How old the last tick may be and still be fresh."""
     return timedelta(seconds=TICKS_MISSED * settings.HEARTBEAT_TICK_SECONDS)
@@ -103,15 +111,15 @@ def read(*, tenant_id: int | None = None) -> Health:
     )
 
 
-def is_surely_watching() -> bool:
-    """Say, by what the last tick left, that `read` would find nothing to be blind about; False where that is not known.
+def glance() -> Glance:
+    """Say what the last tick left, and whether that is enough. One row, in whatever scope.
 
-    One row, in whatever scope. What is overdue now was so at the tick, by that much less, or has fallen due since.
+    What is overdue now was so at the tick, by that much less, or has fallen due since.
     """
     with connection.cursor() as cursor:
         most = INTERVALS_OVERDUE * settings.HEARTBEAT_INTERVAL_SECONDS
-        cursor.execute(_IS_SURELY_WATCHING, {"ring": bell.RING, "most": timedelta(seconds=most)})
-        return bool(cursor.fetchone()[0])
+        cursor.execute(_GLANCE, {"ring": bell.RING, "most": timedelta(seconds=most)})
+        return Glance(*cursor.fetchone())
 
 
 def dead_part(health: Health) -> Dead:
@@ -196,9 +204,10 @@ left join channels_app_watch w on w.channel_id = c.id
 where {WATCHED} and (%(tenant)s::bigint is null or c.tenant_id = %(tenant)s)
 """  # noqa: S608 (our own constants)
 
-_IS_SURELY_WATCHING = """
+_GLANCE = """
 select exists (
     select from channels_app_pulse
     where statement_timestamp() - last_tick_at + oldest_overdue_seconds * interval '1 second' <= %(most)s
-) and coalesce((select bool_or(enabled) from django_celery_beat_periodictask where task = %(ring)s), true)
+) and coalesce((select bool_or(enabled) from django_celery_beat_periodictask where task = %(ring)s), true),
+    (select offline_since from channels_app_pulse)
 """

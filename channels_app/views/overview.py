@@ -150,6 +150,7 @@ def _overview(request) -> dict:
         "last": min(first + fleet.PAGE, whole.matching),
         "progress": asked and fleet.Progress(asked, whole.watched, whole.waiting, now),
         "last_round": last_round,
+        "offline_since": pulse and pulse.offline_since,
         "is_silent": last_round is None
         or now - last_round > max(SILENT_AFTER, 3 * timedelta(seconds=settings.HEARTBEAT_TICK_SECONDS)),
         "late_query": Selection().query(ordem="verificacao"),

@@ -284,6 +284,24 @@ def test_where_the_last_tick_found_nobody_waiting_no_watch_is_read(page, tick, c
     assert not [query for query in asked.captured_queries if "channels_app_watch" in query["sql"]]
 
 
+def test_while_our_own_network_is_gone_the_operator_s_pages_say_since_when(client, page, tick, channel, admin, operator):
+    overdue(channel, by=timedelta(0))
+    assert page(operator).offline_sentence == ""
+    Pulse.objects.update(offline_since=timezone.now() - timedelta(minutes=20))
+    sentence = "Vigia&#x27;s own network has been gone since"
+
+    for person, is_told in ((operator, True), (admin, False)):
+        client.force_login(person)
+        for path in ("/incidentes/", "/notificacoes/"):
+            text = client.get(path, headers={"accept-language": "en"}).content.decode()
+            assert (sentence in text) is is_told
+
+    with CaptureQueriesContext(connection) as asked:
+        frame = page(operator)
+        assert (frame.blind_since, bool(frame.offline_sentence)) == (None, True)
+    assert len(asked) == 1
+
+
 def test_a_clinic_reads_that_support_was_told_because_it_was(page, tick, channel, admin, operator):
     overdue(channel, by=timedelta(hours=1))
 

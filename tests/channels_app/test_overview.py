@@ -277,6 +277,11 @@ def test_the_page_says_when_the_last_round_was_and_warns_when_there_is_none(desk
     pulse = Pulse.objects.create(last_tick_at=timezone.now(), oldest_overdue_seconds=0, channels_watched=1)
     assert "Vigia is working" in desk.get(PAGE).content.decode()
 
+    Pulse.objects.filter(pk=pulse.pk).update(offline_since=timezone.now() - HOUR)
+    live = " ".join(re.sub(r"<[^>]+>", " ", desk.get(f"{PAGE}/agora").content.decode()).split())
+    assert "Vigia&#x27;s own network is gone 1h" in live or "Vigia's own network is gone 1h" in live
+    assert "Vigia is working" not in live
+
     Pulse.objects.filter(pk=pulse.pk).update(last_tick_at=timezone.now() - HOUR)
     assert "Vigia makes no rounds" in desk.get(PAGE).content.decode()
 
