@@ -110,8 +110,9 @@ class Servers:
                 since=self.states[server_id].dark_since,
                 numbers=numbers,
                 clinics=clinics,
+                alerts_enabled=alerts_enabled,
             )
-            for server_id, tenant_id, name, base_url, numbers, clinics in rows
+            for server_id, tenant_id, name, base_url, numbers, clinics, alerts_enabled in rows
         ]
         return servers.open_incidents(down, at=max(look.reading.at for look in self._looks.values()))
 
@@ -193,8 +194,9 @@ def keep_up() -> None:
             "select statement_timestamp(), exists (select from channels_app_pulse where outage_ended_at is not null)"
         )
         now, nobody_has_looked = cursor.fetchone()  # after an outage of our own, no clinic hears of what was before it
-        if settings.SERVER_DOWN_TELL_CLINICS is not None and not nobody_has_looked:
-            servers.tell_clinics(fallen_before=now - settings.SERVER_DOWN_TELL_CLINICS * limits().minute, at=now)
+        if not nobody_has_looked:
+            wait = settings.SERVER_DOWN_TELL_CLINICS  # None: of the operator's servers no clinic is told
+            servers.tell_clinics(fallen_before=None if wait is None else now - wait * limits().minute, at=now)
         cursor.execute(_IS_BACK, {"grace": limits().grace, "patience": PATIENCE * limits().minute})
         servers.resolve_incidents(_returns(cursor.fetchall()), at=now)
         cursor.execute(_IS_LEFT)
@@ -357,7 +359,7 @@ returning r.server_id
 """  # noqa: S608
 
 _FACTS = f"""
-select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id)
+select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id), bool_or(c.alerts_enabled)
 from channels_app_server s
 join channels_app_channel c on c.server_id = s.id
 join tenants_tenant t on t.id = c.tenant_id

@@ -1,4 +1,4 @@
-"""A server's death in words: for the operators, and the one calm notice of each of its clinics."""
+"""A server's death in words: for the operators, the one calm notice of each of its clinics, and its owner's."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from core.durations import spell
-from incidents import advice
+from incidents import advice, subjects
 from incidents.causes import ASK_SUPPORT, CAUSES, SUPPORT_KNOWS
 from incidents.models import Incident
 from incidents.notices import moment
@@ -31,6 +31,7 @@ class ServerOutage:
     since: datetime
     numbers: int  # that are watched on it
     clinics: int
+    alerts_enabled: bool = True  # of one of these numbers at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,28 +89,33 @@ def server_up(
 
 
 def calm(child: Incident, *, at: datetime, support_knows: bool) -> Notice:
-    """Tell a clinic once that its message server is down, and that it has nothing to do."""
-    cause = CAUSES["server_unreachable"]
+    """Tell a clinic once that the operator's server is down, and that it has nothing to do."""
+    cause = CAUSES["server_unreachable"]  # in these words, whichever failure made it dark
     told = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=advice.support())
-    body = format_lazy(
-        _("Down since {since}. {step}"),
-        since=moment(child.parent.started_at, at),
-        step=format_lazy(cause.clinic_step, support_knows=told),
-    )
-    return _of_clinic(child, child.parent_id, Notification.Event.SERVER_DOWN, Text(cause.title, body))
+    step = format_lazy(cause.clinic_step, support_knows=told)
+    text = Text(cause.title, _down_since(child.parent, step, at=at))
+    return _of_clinic(child, child.parent_id, Notification.Event.SERVER_DOWN, text)
 
 
-def calm_again(
+def of_its_own(incident: Incident, *, at: datetime, support_knows: bool) -> Notice:
+    """Tell a clinic once what is wrong with its own server, and what to do: it may be the one who has to act."""
+    subject = subjects.of(incident)
+    step = advice.clinic_step(incident.cause, subject, support_knows=support_knows)
+    title = format_lazy("{}: {}", subject.name, CAUSES[incident.cause].title)
+    return _of_clinic(incident, incident.pk, Notification.Event.SERVER_DOWN, Text(title, _down_since(incident, step, at=at)))
+
+
+def back_again(
     incident: Incident,
     back: ServerReturn,
-    child: Incident,
+    told_on: Incident,
     of_clinic: Sequence[Incident],
     *,
     at: datetime,
     told: Collection[int],
 ) -> Notice:
-    """Tell a clinic that was told that its server is back, and which of its numbers are not."""
-    connected = back.connected.get(child.tenant_id, 0)
+    """Tell a clinic that was told that its server is back, and which of its numbers are not; where it was told before."""
+    connected = back.connected.get(told_on.tenant_id, 0)
     body = format_lazy(
         "{} {}",
         format_lazy(
@@ -121,20 +127,25 @@ def calm_again(
         _how_many(connected, of_clinic, with_clinic=False) if any(one.resolved_at is None for one in of_clinic) else "",
     )
     return _of_clinic(
-        child, incident.pk, Notification.Event.SERVER_BACK, Text(_("The message server is back"), body), only=told
+        told_on, incident.pk, Notification.Event.SERVER_BACK, Text(_("The message server is back"), body), only=told
     )
 
 
+def _down_since(server_incident: Incident, step: Promise | str, *, at: datetime) -> Promise:
+    return format_lazy(_("Down since {since}. {step}"), since=moment(server_incident.started_at, at), step=step)
+
+
 def _of_clinic(
-    child: Incident, server_incident_id: int, event: Notification.Event, text: Text, only: Collection[int] | None = None
+    on: Incident, server_incident_id: int, event: Notification.Event, text: Text, only: Collection[int] | None = None
 ) -> Notice:
+    """Hang it on an incident that the clinic can see: of one of its numbers, or of a server that is its own."""
     return Notice(
-        dedupe_key=f"incident:{server_incident_id}:{event}:{child.tenant_id}",
+        dedupe_key=f"incident:{server_incident_id}:{event}:{on.tenant_id}",
         event=event,
-        tenant_id=child.tenant_id,
-        incident_id=child.pk,
+        tenant_id=on.tenant_id,
+        incident_id=on.pk,
         texts={Audience.CLINIC: text},
-        link=f"/incidentes/{child.pk}/?clinica={child.tenant.slug}",
+        link=f"/incidentes/{on.pk}/?clinica={on.tenant.slug}",
         only=only,
     )
 

@@ -1,8 +1,8 @@
 """A server's death on record: one incident for the operator, whose children are its numbers' own incidents.
 
 The numbers' incidents are opened and resolved by `ledger` like all others, and told to nobody. Here their clinics get one
-calm notice each, and everybody who was told hears once that it is over. Each function runs inside the caller's transaction
-and speaks only of the rows that this transaction won.
+calm notice each, a clinic whose own server it is the real cause at once, and everybody who was told hears once that it is
+over. Each function runs inside the caller's transaction and speaks only of the rows that this transaction won.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 from django.db import connection
+from django.db.models import Q
 
 from incidents import server_notices as notices
 from incidents.models import Incident, IncidentEvent
@@ -25,7 +26,7 @@ Kind, Event = IncidentEvent.Kind, Notification.Event
 
 
 def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, int]:
-    """Return each server's open incident by its id; where it has none, open one and tell the operators."""
+    """Return each server's open incident by its id; where it has none, open one and tell the operators and its owner."""
     down = {item.server_id: item for item in down}
     if not down:
         return {}
@@ -38,25 +39,28 @@ def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, i
     )
     told = tell([(notices.server_down(pk, item, at=at), item.tenant_id) for pk, item in won], at=at)
     Incident.objects.filter(pk__in=told).update(notified_at=at)
+    _tell_owners([pk for pk, item in won if item.tenant_id and item.alerts_enabled], at=at)
     for pk, item in won:
         log.info("server incident opened", incident=pk, server=item.server_id, cause=item.cause)
     return dict(Incident.objects.open().filter(server__in=down).values_list("server_id", "pk"))
 
 
-def tell_clinics(*, fallen_before: datetime, at: datetime) -> int:
-    """Give each clinic of the servers that have been down since then its one calm notice; return how many were told.
+def tell_clinics(*, fallen_before: datetime | None, at: datetime) -> int:
+    """Give each clinic of a server that is down its one notice, where it has had none; return how many were told.
 
-    The notice hangs on one of the clinic's own incidents: the server's may be nothing that it can see. Idempotent.
+    Of the operator's servers a calm one, where they have been down since `fallen_before` (None: not at all). It hangs on one
+    of the clinic's own incidents: the server's is nothing that it can see. Of the clinic's own server whoever could not be
+    told when its incident opened. Idempotent.
     """
-    down = list(
-        Incident.objects.open().filter(server__isnull=False, started_at__lte=fallen_before).values_list("pk", flat=True)
-    )
+    is_due = Q(tenant__isnull=False) if fallen_before is None else Q(tenant__isnull=False) | Q(started_at__lte=fallen_before)
+    down = list(Incident.objects.open().filter(is_due, server__isnull=False).values_list("pk", flat=True))
     if not down:
         return 0
-    # Two plain questions: as one, with "not told yet" asked of each number's incident, it took a second of every tick where
+    # Plain questions: as one, with "not told yet" asked of each number's incident, it took a second of every tick where
     # a server of 1,500 numbers was down (PostgreSQL takes a server's incidents for few).
-    calmed = IncidentEvent.objects.filter(kind=Kind.TOLD, event=Event.SERVER_DOWN, incident__parent__in=down)
-    told_already = set(calmed.values_list("incident__parent", "tenant").distinct())
+    lines = IncidentEvent.objects.filter(kind=Kind.TOLD, event=Event.SERVER_DOWN)
+    told_already = set(lines.filter(incident__parent__in=down).values_list("incident__parent", "tenant").distinct())
+    told_already |= set(lines.filter(incident__in=down).values_list("incident", "tenant"))
     first_of_each = (
         Incident.objects.open()
         .filter(parent__in=down, channel__alerts_enabled=True)
@@ -70,10 +74,12 @@ def tell_clinics(*, fallen_before: datetime, at: datetime) -> int:
     ]
     if not untold:
         return 0
-    support_knows = User.objects.filter(is_saas_admin=True, is_active=True).exists()
     children = Incident.objects.filter(pk__in=untold).select_related("parent", "tenant").order_by("parent_id", "tenant_id")
-    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in children]
-    return len(tell(messages, at=at))
+    calm = [child for child in children if child.parent.tenant_id is None]
+    support_knows = bool(calm) and _operators_exist()
+    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in calm]
+    owners = _tell_owners([child.parent_id for child in children if child.parent.tenant_id], at=at)
+    return owners + len(tell(messages, at=at))
 
 
 def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
@@ -88,7 +94,7 @@ def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_RESOLVE, [list(back), [item.at for item in back.values()]])
         won = dict(cursor.fetchall())
-    incidents = list(Incident.objects.filter(pk__in=won).select_related("server"))
+    incidents = list(Incident.objects.filter(pk__in=won).select_related("server", "tenant"))
     IncidentEvent.objects.bulk_create(
         IncidentEvent(tenant_id=incident.tenant_id, incident=incident, kind=Kind.RESOLVED, at=incident.resolved_at)
         for incident in incidents
@@ -97,12 +103,13 @@ def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
     told = _told(incidents, children)
     for incident in incidents:
         of_it, its_return = children[incident.pk], back[incident.server_id]
-        messages = [(notices.server_up(incident, its_return, of_it, at=at, told=told[incident.pk]), incident.tenant_id)]
-        for child in of_it:
-            if child.pk in told:
-                of_clinic = [one for one in of_it if one.tenant_id == child.tenant_id]
-                again = notices.calm_again(incident, its_return, child, of_clinic, at=at, told=told[child.pk])
-                messages.append((again, child.tenant_id))
+        up = notices.server_up(incident, its_return, of_it, at=at, told=told[incident.pk, Event.OPENED])
+        messages = [(up, incident.tenant_id)]
+        for one in (incident, *of_it):
+            if people := told.get((one.pk, Event.SERVER_DOWN)):
+                of_clinic = [child for child in of_it if child.tenant_id == one.tenant_id]
+                again = notices.back_again(incident, its_return, one, of_clinic, at=at, told=people)
+                messages.append((again, one.tenant_id))
         tell([message for message in messages if message[0].only], at=at)
         log.info("server incident resolved", incident=incident.pk, server=incident.server_id)
     Incident.objects.open().filter(parent__in=won).update(parent=None)
@@ -126,16 +133,29 @@ def _children(parents: Iterable[int]) -> dict[int, list[Incident]]:
     return children
 
 
-def _told(incidents: list[Incident], children: dict[int, list[Incident]]) -> dict[int, list[int]]:
-    """Who was told of a server's incident as such, and who of it by a calm notice: user ids by incident."""
+def _told(incidents: list[Incident], children: dict[int, list[Incident]]) -> dict[tuple[int, str], list[int]]:
+    """Who was told of a server's incident as operator, and who as one of its clinics: user ids by incident and event."""
     ids = [incident.pk for incident in incidents] + [child.pk for some in children.values() for child in some]
     lines = IncidentEvent.objects.filter(incident__in=ids, kind=Kind.TOLD, event__in=[Event.OPENED, Event.SERVER_DOWN])
-    told: dict[int, list[int]] = defaultdict(list)
-    servers = {incident.pk for incident in incidents}
+    told: dict[tuple[int, str], list[int]] = defaultdict(list)
     for incident_id, event, user_ids in lines.values_list("incident_id", "event", "told"):
-        if (incident_id in servers) is (event == Event.OPENED):
-            told[incident_id] += user_ids
+        told[incident_id, event] += user_ids
     return told
+
+
+def _tell_owners(incident_ids: list[int], *, at: datetime) -> int:
+    """Tell the clinics whose own servers these incidents are of; return of how many of them somebody was told."""
+    if not incident_ids:
+        return 0
+    support_knows = _operators_exist()
+    incidents = Incident.objects.filter(pk__in=incident_ids).select_related("server", "tenant").order_by("pk")
+    messages = [(notices.of_its_own(one, at=at, support_knows=support_knows), one.tenant_id) for one in incidents]
+    return len(tell(messages, at=at))
+
+
+def _operators_exist() -> bool:
+    """Then they were told: of every server's incident, at its opening."""
+    return User.objects.filter(is_saas_admin=True, is_active=True).exists()
 
 
 _OPEN = """

@@ -1,0 +1,239 @@
+"""What people are told of a server's death: the owners of their own, the operator in true words, nobody twice."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from channels_app import cards, invariants, upkeep, verdicts
+from channels_app.flush import Look, flush
+from channels_app.models import Channel, Watch
+from channels_app.turns import Turns
+from incidents.models import Incident
+from incidents.readings import Status
+from notifications.models import Notification
+from tests.support import people
+from tests.support.readings import healthy, reading
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+@pytest.fixture
+def start():
+    """Forty minutes ago: long enough for every threshold and every grace to lie in the past."""
+    return timezone.now() - 40 * MINUTE
+
+
+@pytest.fixture
+def own(clinic, start):
+    """A clinic's own server with two numbers, all seen connected."""
+    server = people.server(clinic, name="evo-aurora")
+    for name in ("Recepção", "Agenda"):
+        people.channel(clinic, server, name=name, heartbeat_threshold_minutes=1)
+    upkeep.keep_up()
+    see(healthy, start - MINUTE)
+    return server
+
+
+def see(make, at, only=None):
+    """Look at every number (or `only` these) and see what `make(at=…)` gives."""
+    watches = Watch.objects.all() if only is None else Watch.objects.filter(channel__in=only)
+    watches.update(next_look_at=timezone.now() - MINUTE, lease_until=None)
+    Watch.objects.exclude(channel__in=watches.values("pk")).update(next_look_at=timezone.now() + 5 * MINUTE)
+    return flush(Look(order, make(at=at + n * timedelta(milliseconds=10))) for n, order in enumerate(Turns().claim(100)))
+
+
+def dead(*, at):
+    return reading("server_unreachable", Status.ERROR, at, raw_state="refused")
+
+
+def refused(*, at):
+    return reading("key_rejected", Status.ERROR, at, code=401)
+
+
+def no_evolution(*, at):
+    return reading("wrong_address", Status.ERROR, at, code=404)
+
+
+def logged_out(*, at):
+    return reading("logged_out", Status.DISCONNECTED, at, raw_state="close", code=401)
+
+
+def inferred(cause):
+    return lambda *, at: verdicts.infer(cause, at=at)
+
+
+def die(start, make=dead):
+    """Every look from `start` on fails, the later ones unasked, until each number has passed its threshold of a minute."""
+    see(make, start)
+    see(make, start + 10 * SECOND)
+    for after in (40, 75):
+        see(inferred(make(at=start).cause), start + after * SECOND)
+
+
+def come_back(at, *, but=()):
+    """All but these are connected, looked at in the minute of grace and after it."""
+    back = [number for number in Channel.objects.all() if number not in but]
+    for after in (0, 10):
+        see(healthy, at + after * SECOND, only=back)
+
+
+def told(person):
+    return list(Notification.objects.filter(user=person).order_by("pk").values_list("event", "title"))
+
+
+def body(person, event):
+    return Notification.objects.get(user=person, event=event).body
+
+
+def violations():
+    """What `verify_ledger` finds; asked here inside the test's own transaction."""
+    with connection.cursor() as cursor:
+        return {name: ids for name, ids in invariants.ask(cursor).items() if ids}
+
+
+def server_incident():
+    return Incident.objects.get(server__isnull=False)
+
+
+# --- A clinic's own server -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tell_clinics", [None, 15, 0], ids=["page", "15", "now"])
+@pytest.mark.parametrize(
+    ("make", "title"),
+    [
+        pytest.param(refused, "O servidor recusou a chave de acesso", id="key"),
+        pytest.param(no_evolution, "O endereço não é de um servidor Evolution", id="address"),
+        pytest.param(dead, "O servidor de mensagens está fora do ar", id="unreachable"),
+    ],
+)
+def test_of_its_own_server_a_clinic_hears_the_real_cause_when_the_incident_opens(
+    own, start, admin, staff, outsider, operator, settings, make, title, tell_clinics
+):
+    settings.SERVER_DOWN_TELL_CLINICS = tell_clinics
+    die(start, make)
+
+    assert told(admin) == [("server_down", f"evo-aurora: {title}")]
+    upkeep.keep_up()
+    upkeep.keep_up()
+    assert len(told(admin)) == 1
+    assert told(staff) == told(outsider) == []
+    assert [event for event, _title in told(operator)] == ["opened"]
+    assert violations() == {}
+
+
+def test_who_has_to_act_on_the_clinics_own_server_is_who_its_admin_reads_of(own, start, admin, operator, settings):
+    settings.SUPPORT_NAME = "Ana"
+    die(start, refused)
+
+    assert "Fale com Ana" in body(admin, "server_down")
+    assert "O suporte já foi avisado" not in body(admin, "server_down")
+    assert "Não mexa no celular" not in body(admin, "server_down")
+
+
+@pytest.mark.parametrize("operators", [0, 1])
+def test_support_is_said_to_know_of_the_clinics_own_server_where_it_does(own, start, admin, operators):
+    for _ in range(operators):
+        people.operator()
+    die(start, dead)
+
+    assert ("O suporte já foi avisado" in body(admin, "server_down")) is bool(operators)
+
+
+def test_the_notice_of_its_own_server_leads_to_a_page_that_the_clinics_admin_can_open(own, start, client, admin):
+    die(start, refused)
+    client.force_login(admin)
+
+    response = client.get(Notification.objects.get(user=admin).link, follow=True)
+
+    assert response.status_code == 200
+    html = response.content.decode()
+    assert "evo-aurora" in html
+    assert "O servidor recusou a chave de acesso" in html
+    assert "Recepção" in html
+
+
+def test_the_clinic_hears_once_that_its_own_server_is_back(own, start, admin, operator):
+    die(start, refused)
+    come_back(start + 20 * MINUTE)
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    assert told(admin)[1:] == [("server_back", "O servidor de mensagens voltou")]
+    assert [event for event, _title in told(operator)] == ["opened", "resolved"]
+    assert violations() == {}
+
+
+def test_where_only_one_of_the_two_is_back_the_clinic_reads_which_is_not(own, start, admin):
+    lost = Channel.objects.get(name="Agenda")
+    die(start, refused)
+    back = start + 20 * MINUTE
+    come_back(back, but=[lost])
+    for after in (70, 80):
+        see(logged_out, back + after * SECOND, only=[lost])
+    upkeep.keep_up()
+
+    assert "1 não: Agenda" in body(admin, "server_back")
+
+
+def test_a_clinic_whose_numbers_there_are_all_silenced_is_not_told_of_its_own_server(own, start, admin):
+    Channel.objects.update(alerts_enabled=False)
+    die(start, refused)
+    upkeep.keep_up()
+
+    assert told(admin) == []
+
+
+def test_one_number_that_is_not_silenced_is_enough(own, start, admin):
+    Channel.objects.filter(name="Agenda").update(alerts_enabled=False)
+    die(start, refused)
+
+    assert [event for event, _title in told(admin)] == ["server_down"]
+
+
+@pytest.mark.parametrize("tell_clinics", [None, 15], ids=["page", "15"])
+def test_who_could_not_be_told_at_the_opening_is_told_when_that_is_possible(own, start, admin, settings, tell_clinics):
+    settings.SERVER_DOWN_TELL_CLINICS = tell_clinics
+    Channel.objects.update(alerts_enabled=False)
+    die(timezone.now() - 2 * MINUTE, refused)
+    Channel.objects.update(alerts_enabled=True)
+
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    assert told(admin) == [("server_down", "evo-aurora: O servidor recusou a chave de acesso")]
+    assert violations() == {}
+
+
+def test_numbers_that_were_down_already_keep_nobody_from_hearing_of_their_own_server(own, start, admin):
+    for after in (0, 40, 80):
+        see(logged_out, start + after * SECOND)
+    for after in (120, 130):
+        see(refused, start + after * SECOND)
+    for after in (200, 260):
+        see(inferred("key_rejected"), start + after * SECOND)
+
+    assert server_incident().children.count() == 0
+    assert told(admin)[-1] == ("server_down", "evo-aurora: O servidor recusou a chave de acesso")
+
+
+@pytest.mark.parametrize(
+    ("make", "title"), [(refused, "O servidor recusou a chave de acesso"), (no_evolution, "O endereço não é de")]
+)
+def test_page_and_notice_of_the_clinics_own_server_say_the_same(own, start, admin, operator, make, title):
+    die(start, make)
+
+    for card in cards.read(list(Channel.objects.select_related("tenant", "watch")), now=timezone.now(), with_history=False):
+        assert title in card.box.title
+        assert card.box.step in body(admin, "server_down")
+        assert str(admin) in card.told_line
+
+
+def test_a_failure_that_is_nobodys_fault_is_called_by_its_name_too_where_the_server_is_the_clinics(own, start, admin, operator):
+    die(start, lambda *, at: reading("certificate", Status.ERROR, at, raw_state="expired"))
+    card = cards.read(list(Channel.objects.select_related("tenant", "watch")), now=timezone.now(), with_history=False)[0]
+
+    assert card.box.title == "Certificado do servidor inválido"
+    assert told(admin) == [("server_down", "evo-aurora: Certificado do servidor inválido")]
