@@ -111,8 +111,10 @@ class Servers:
                 numbers=numbers,
                 clinics=clinics,
                 alerts_enabled=alerts_enabled,
+                code=code,
+                received=received,
             )
-            for server_id, tenant_id, name, base_url, numbers, clinics, alerts_enabled in rows
+            for server_id, tenant_id, name, base_url, numbers, clinics, alerts_enabled, code, received in rows
         ]
         return servers.open_incidents(down, at=max(look.reading.at for look in self._looks.values()))
 
@@ -358,11 +360,17 @@ where coalesce(r.dark_since, r.failing_since) is not null and not exists (
 returning r.server_id
 """  # noqa: S608
 
+# What its looks gave last stands in the watches, this flush's too; those that were inferred know nothing of it.
 _FACTS = f"""
-select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id), bool_or(c.alerts_enabled)
+select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id), bool_or(c.alerts_enabled),
+    (array_agg(w.code order by w.last_verdict_at desc) filter (where w.cause = r.dark_cause and w.code is not null))[1],
+    coalesce((array_agg(w.raw_state order by w.last_verdict_at desc)
+        filter (where w.cause = r.dark_cause and w.raw_state <> ''))[1], '')
 from channels_app_server s
 join channels_app_channel c on c.server_id = s.id
 join tenants_tenant t on t.id = c.tenant_id
+left join channels_app_reachability r on r.server_id = s.id
+left join channels_app_watch w on w.channel_id = c.id
 where s.id = any(%s) and {WATCHED}
 group by s.id
 """  # noqa: S608

@@ -7,12 +7,15 @@ from datetime import datetime
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from core.durations import spell
 from incidents import advice, subjects
+from incidents.advice import Subject
 from incidents.causes import ASK_SUPPORT, CAUSES, SUPPORT_KNOWS
 from incidents.models import Incident
 from incidents.notices import moment
+from incidents.readings import Status
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
@@ -32,6 +35,28 @@ class ServerOutage:
     numbers: int  # that are watched on it
     clinics: int
     alerts_enabled: bool = True  # of one of these numbers at least
+    code: int | None = None  # the last HTTP status that a look at it gave, where that is known
+    received: str = ""  # and the last word
+
+    def subject(self) -> Subject:
+        return Subject(
+            channel_id=0,
+            tenant_id=self.tenant_id or 0,
+            tenant_slug="",
+            tenant_name="",
+            name=self.name,
+            server_name=self.name,
+            server_host=self.host,
+            server_is_the_operators=self.tenant_id is None,
+            alerts_enabled=self.alerts_enabled,
+        )
+
+    def readings(self, at: datetime) -> list[dict]:
+        """What its incident keeps of these looks, as a number's incident keeps those of its run."""
+        if self.code is None and not self.received:
+            return []
+        seen = {"at": at.isoformat(), "status": Status.ERROR, "cause": self.cause}
+        return [seen | {"raw": self.received, "code": self.code}]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +70,12 @@ class ServerReturn:
 
 def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice:
     """Tell the operators of a server that is down as a whole."""
-    step = format_lazy(CAUSES[down.cause].operator_step, server=down.name, host=down.host, code="?", received="?")
     body = format_lazy(
-        _("Down since {since}, with {numbers} numbers of {clinics} clinics. {step}"),
+        _("Down since {since}, with {numbers} of {clinics}. {step}"),
         since=moment(down.since, at),
-        numbers=down.numbers,
-        clinics=down.clinics,
-        step=step,
+        numbers=format_lazy(ngettext_lazy("{n} number", "{n} numbers", down.numbers), n=down.numbers),
+        clinics=format_lazy(ngettext_lazy("{n} clinic", "{n} clinics", down.clinics), n=down.clinics),
+        step=advice.operator_step(down.cause, down.subject(), number=down.code, received=down.received),
     )
     title = format_lazy("{}: {}", down.name, CAUSES[down.cause].title)
     return Notice(
@@ -154,7 +178,8 @@ def _how_many(connected: int, children: Sequence[Incident], *, with_clinic: bool
     """Say how many numbers are connected again, in an incident of their own or not, and which are not: 55 voltaram, 5 não: …"""
     down = [child for child in children if child.resolved_at is None]
     if not down:
-        return format_lazy(_("{back} came back."), back=connected)
+        return format_lazy(ngettext_lazy("{back} came back.", "{back} came back.", connected), back=connected)
     names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in down]
     shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
-    return format_lazy(_("{back} came back, {down} did not: {names}"), back=connected, down=len(down), names=shown)
+    says = ngettext_lazy("{back} came back, {down} did not: {names}", "{back} came back, {down} did not: {names}", connected)
+    return format_lazy(says, back=connected, down=len(down), names=shown)

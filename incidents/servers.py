@@ -5,6 +5,7 @@ calm notice each, a clinic whose own server it is the real cause at once, and ev
 over. Each function runs inside the caller's transaction and speaks only of the rows that this transaction won.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -31,7 +32,10 @@ def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, i
     if not down:
         return {}
     with connection.cursor() as cursor:
-        columns = [(item.tenant_id, item.server_id, item.cause, item.since, at) for item in down.values()]
+        columns = [
+            (item.tenant_id, item.server_id, item.cause, item.since, at, json.dumps(item.readings(at)))
+            for item in down.values()
+        ]
         cursor.execute(_OPEN, [list(column) for column in zip(*columns, strict=True)])
         won = [(incident_id, down[server_id]) for incident_id, server_id in cursor.fetchall()]
     IncidentEvent.objects.bulk_create(
@@ -160,9 +164,9 @@ def _operators_exist() -> bool:
 
 _OPEN = """
 insert into incidents_incident (tenant_id, server_id, kind, cause, started_at, opened_at, readings, resolution)
-select v.tenant_id, v.server_id, 'server_down', v.cause, v.since, greatest(v.at, v.since), '[]', ''
-from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-    as v (tenant_id, server_id, cause, since, at)
+select v.tenant_id, v.server_id, 'server_down', v.cause, v.since, greatest(v.at, v.since), v.readings, ''
+from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[])
+    as v (tenant_id, server_id, cause, since, at, readings)
 order by v.server_id
 on conflict (server_id) where resolved_at is null do nothing
 returning id, server_id

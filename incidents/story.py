@@ -182,7 +182,7 @@ class Story:
         code, received = (kept.code, kept.raw) if kept else (None, "")
         if watch is not None and self.is_open and watch.cause == self.incident.cause:
             code, received = watch.code or code, watch.raw_state
-        return str(advice.operator_step(self.incident.cause, self._subject, number=code, received=received or "?"))
+        return str(advice.operator_step(self.incident.cause, self._subject, number=code, received=received))
 
     @property
     def taken_by(self) -> str:

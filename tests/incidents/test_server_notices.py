@@ -52,6 +52,10 @@ def refused(*, at):
     return reading("key_rejected", Status.ERROR, at, code=401)
 
 
+def bad_gateway(*, at):
+    return reading("server_error", Status.ERROR, at, code=502)
+
+
 def no_evolution(*, at):
     return reading("wrong_address", Status.ERROR, at, code=404)
 
@@ -237,3 +241,86 @@ def test_a_failure_that_is_nobodys_fault_is_called_by_its_name_too_where_the_ser
 
     assert card.box.title == "Certificado do servidor inválido"
     assert told(admin) == [("server_down", "evo-aurora: Certificado do servidor inválido")]
+
+
+# --- What the operator reads -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fleet(clinic, other_clinic, start):
+    """Three numbers of one clinic and one of another on a server of the operator's, all seen connected."""
+    server = people.server(name="evo-sp-01")
+    owners = [(clinic, "Recepção"), (clinic, "Agenda"), (clinic, "Exames"), (other_clinic, "Central")]
+    numbers = [people.channel(owner, server, name=name, heartbeat_threshold_minutes=1) for owner, name in owners]
+    upkeep.keep_up()
+    see(healthy, start - MINUTE)
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        pytest.param(bad_gateway, "HTTP 502: logs e banco do Evolution.", id="502"),
+        pytest.param(dead, "evo-sp-01 não responde (refused): contêiner, porta, DNS.", id="refused"),
+    ],
+)
+def test_the_operator_reads_what_the_server_really_gave(fleet, start, operator, client, make, says):
+    see(make, start)
+    see(make, start + 10 * SECOND)
+    cause = make(at=start).cause
+    see(inferred(cause), start + 40 * SECOND)
+    last = {0: make(at=start)}  # of four looks the first is a probe
+
+    def probed(*, at):
+        return make(at=at) if last.pop(0, None) else verdicts.infer(cause, at=at)
+
+    see(probed, start + 75 * SECOND)
+
+    assert body(operator, "opened").endswith(says)
+    client.force_login(operator)
+    assert says in client.get(f"/incidentes/{server_incident().pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        pytest.param(bad_gateway, "Logs e banco do Evolution.", id="502"),
+        pytest.param(dead, "evo-sp-01 não responde: contêiner, porta, DNS.", id="refused"),
+    ],
+)
+def test_what_is_not_known_of_a_dead_server_is_not_asked_of_the_operator(fleet, start, operator, client, make, says):
+    die(start, make)  # nothing but what was inferred is at hand
+
+    assert body(operator, "opened").endswith(says)
+    client.force_login(operator)
+    for incident in Incident.objects.all():
+        assert "HTTP ?" not in client.get(f"/incidentes/{incident.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("channels", "counted"),
+    [
+        pytest.param(["Recepção"], "com 1 número de 1 clínica.", id="one of one"),
+        pytest.param(["Recepção", "Agenda"], "com 2 números de 1 clínica.", id="two of one"),
+        pytest.param(["Recepção", "Central"], "com 2 números de 2 clínicas.", id="two of two"),
+    ],
+)
+def test_the_operator_reads_how_many_numbers_of_how_many_clinics(fleet, start, operator, channels, counted):
+    Channel.objects.exclude(name__in=channels).update(is_active=False)
+    upkeep.keep_up()
+    for after in (0, 10, 20, 30, 90):
+        see(dead, start + after * SECOND, only=Channel.objects.filter(name__in=channels))
+
+    assert counted in body(operator, "opened")
+
+
+@pytest.mark.parametrize(("back", "says"), [(1, "1 voltou, 3 não: "), (3, "3 voltaram, 1 não: ")])
+def test_one_that_is_back_is_one(fleet, start, operator, back, says):
+    lost = fleet[back:]
+    die(start)
+    come_back(start + 20 * MINUTE, but=lost)
+    for after in (70, 80):
+        see(logged_out, start + 20 * MINUTE + after * SECOND, only=lost)
+    upkeep.keep_up()
+
+    assert says in body(operator, "resolved")
