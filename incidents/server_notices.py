@@ -89,9 +89,9 @@ def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice
 
 
 def server_up(
-    incident: Incident, back: ServerReturn, children: Sequence[Incident], *, at: datetime, told: Collection[int]
+    incident: Incident, back: ServerReturn, lost: Sequence[Incident], *, at: datetime, told: Collection[int]
 ) -> Notice:
-    """Tell the operators who were told how many came back, and who did not."""
+    """Tell the operators who were told how many came back, and who did not: of these the incidents."""
     body = format_lazy(
         "{} {}",
         format_lazy(
@@ -99,7 +99,7 @@ def server_up(
             end=moment(incident.resolved_at, at),
             length=spell(incident.resolved_at - incident.started_at),
         ),
-        _how_many(sum(back.connected.values()), children, with_clinic=True),
+        _how_many(sum(back.connected.values()), lost, with_clinic=True),
     )
     return Notice(
         dedupe_key=f"incident:{incident.pk}:resolved",
@@ -133,7 +133,7 @@ def back_again(
     incident: Incident,
     back: ServerReturn,
     told_on: Incident,
-    of_clinic: Sequence[Incident],
+    lost: Sequence[Incident],
     *,
     at: datetime,
     told: Collection[int],
@@ -148,7 +148,7 @@ def back_again(
             end=moment(incident.resolved_at, at),
             length=spell(incident.resolved_at - incident.started_at),
         ),
-        _how_many(connected, of_clinic, with_clinic=False) if any(one.resolved_at is None for one in of_clinic) else "",
+        _how_many(connected, lost, with_clinic=False) if lost else "",
     )
     return _of_clinic(
         told_on, incident.pk, Notification.Event.SERVER_BACK, Text(_("The message server is back"), body), only=told
@@ -174,12 +174,11 @@ def _of_clinic(
     )
 
 
-def _how_many(connected: int, children: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
+def _how_many(connected: int, lost: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
     """Say how many numbers are connected again, in an incident of their own or not, and which are not: 55 voltaram, 5 não: …"""
-    down = [child for child in children if child.resolved_at is None]
-    if not down:
+    if not lost:
         return format_lazy(ngettext_lazy("{back} came back.", "{back} came back.", connected), back=connected)
-    names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in down]
+    names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in lost]
     shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
     says = ngettext_lazy("{back} came back, {down} did not: {names}", "{back} came back, {down} did not: {names}", connected)
-    return format_lazy(says, back=connected, down=len(down), names=shown)
+    return format_lazy(says, back=connected, down=len(lost), names=shown)

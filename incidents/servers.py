@@ -14,8 +14,11 @@ import structlog
 from django.db import connection
 from django.db.models import Q
 
+from incidents import ledger, subjects
 from incidents import server_notices as notices
+from incidents.ledger import Bad
 from incidents.models import Incident, IncidentEvent
+from incidents.readings import Reading, Status
 from incidents.server_notices import ServerOutage, ServerReturn
 from incidents.telling import tell
 from notifications.models import Notification
@@ -89,8 +92,9 @@ def tell_clinics(*, fallen_before: datetime | None, at: datetime) -> int:
 def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
     """Resolve the incidents of these servers; return how many there were.
 
-    Everybody who was told hears it once. A number that is still down leaves its server's incident: it is announced as its
-    own at its next reading.
+    Everybody who was told hears it once. A number that is still down leaves its server's incident and is announced as its
+    own: it is named as not back, so people must hear of it when it is. Of one that nobody has seen since, its next reading
+    tells.
     """
     back = {item.server_id: item for item in back}
     if not back:
@@ -105,18 +109,22 @@ def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
     )
     children = _children(won)
     told = _told(incidents, children)
+    lost: list[Incident] = []
     for incident in incidents:
         of_it, its_return = children[incident.pk], back[incident.server_id]
-        up = notices.server_up(incident, its_return, of_it, at=at, told=told[incident.pk, Event.OPENED])
+        its_lost = [child for child in of_it if _is_seen_down(child, since=its_return.at)]
+        lost += its_lost
+        up = notices.server_up(incident, its_return, its_lost, at=at, told=told[incident.pk, Event.OPENED])
         messages = [(up, incident.tenant_id)]
         for one in (incident, *of_it):
             if people := told.get((one.pk, Event.SERVER_DOWN)):
-                of_clinic = [child for child in of_it if child.tenant_id == one.tenant_id]
+                of_clinic = [child for child in its_lost if child.tenant_id == one.tenant_id]
                 again = notices.back_again(incident, its_return, one, of_clinic, at=at, told=people)
                 messages.append((again, one.tenant_id))
         tell([message for message in messages if message[0].only], at=at)
         log.info("server incident resolved", incident=incident.pk, server=incident.server_id)
     Incident.objects.open().filter(parent__in=won).update(parent=None)
+    ledger.keep_incidents(_as_it_was_seen_last(child, at=at) for child in lost)  # which tells of those of which nobody was told
     return len(won)
 
 
@@ -131,10 +139,24 @@ def close_incidents(server_ids: Iterable[int], *, at: datetime) -> None:
 
 def _children(parents: Iterable[int]) -> dict[int, list[Incident]]:
     children: dict[int, list[Incident]] = defaultdict(list)
-    found = Incident.objects.filter(parent__in=parents).select_related("channel", "tenant").order_by("started_at", "pk")
-    for child in found:
+    related = ["tenant", "channel__server", "channel__watch"]
+    for child in Incident.objects.filter(parent__in=parents).select_related(*related).order_by("started_at", "pk"):
         children[child.parent_id].append(child)
     return children
+
+
+def _is_seen_down(child: Incident, *, since: datetime) -> bool:
+    """Not where it is connected, and its incident only waits for a second look, or for half an hour of stillness."""
+    watch = getattr(child.channel, "watch", None)
+    if child.resolved_at or child.kind == Incident.Kind.UNSTABLE or watch is None or watch.last_verdict_at is None:
+        return False
+    return watch.last_verdict_at >= since and watch.connection_status not in (Status.OPEN, Status.UNKNOWN)
+
+
+def _as_it_was_seen_last(child: Incident, *, at: datetime) -> Bad:
+    watch = child.channel.watch
+    seen = Reading(at=at, status=Status(watch.connection_status), cause=watch.cause, raw_state=watch.raw_state, code=watch.code)
+    return Bad(subject=subjects.of(child), seen=seen, started_at=child.started_at)
 
 
 def _told(incidents: list[Incident], children: dict[int, list[Incident]]) -> dict[tuple[int, str], list[int]]:

@@ -324,3 +324,87 @@ def test_one_that_is_back_is_one(fleet, start, operator, back, says):
     upkeep.keep_up()
 
     assert says in body(operator, "resolved")
+
+
+# --- A number that does not come back with its server ----------------------------------------------------------------
+
+
+@pytest.fixture
+def lost(fleet, start, admin, operator):
+    """The server came back without this number, which is logged out since. Its clinic's calm notice hangs on another."""
+    Channel.objects.filter(pk=fleet[1].pk).update(heartbeat_threshold_minutes=2)
+    die(start)
+    upkeep.keep_up()
+    see(inferred("server_unreachable"), start + 130 * SECOND)
+    back = start + 20 * MINUTE
+    come_back(back, but=fleet[1:2])
+    see(logged_out, back + 70 * SECOND, only=fleet[1:2])
+    return fleet[1]
+
+
+def test_a_number_that_is_named_as_not_back_is_announced_as_its_own_at_once(lost, admin, operator):
+    upkeep.keep_up()
+
+    assert "1 não: Agenda" in body(admin, "server_back")
+    assert told(admin)[2:] == [("opened", "Agenda: O sistema foi desconectado deste WhatsApp")]
+    assert [event for event, _title in told(operator)] == ["opened", "resolved"]
+    assert violations() == {}
+
+
+def test_of_a_number_that_was_named_as_not_back_people_hear_once_when_it_is(lost, start, admin):
+    upkeep.keep_up()
+    for after in (90, 100):
+        see(healthy, start + 20 * MINUTE + after * SECOND, only=[lost])
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back", "opened", "resolved"]
+    assert told(admin)[-1] == ("resolved", "Agenda: conectado de novo")
+    assert violations() == {}
+
+
+def test_it_is_not_announced_again_at_its_next_bad_reading(lost, start, admin):
+    upkeep.keep_up()
+    see(logged_out, start + 22 * MINUTE, only=[lost])
+    see(logged_out, start + 23 * MINUTE, only=[lost])
+
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back", "opened"]
+
+
+def test_a_number_that_is_connected_again_is_not_named_though_its_incident_waits_for_a_second_look(
+    lost, start, admin, operator
+):
+    see(healthy, start + 22 * MINUTE, only=[lost])
+    upkeep.keep_up()
+
+    assert body(operator, "resolved").endswith("4 voltaram.")
+    assert "não" not in body(admin, "server_back")
+    see(healthy, start + 22 * MINUTE + 10 * SECOND, only=[lost])
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+
+
+def test_where_it_falls_at_that_second_look_it_is_announced(lost, start, admin):
+    see(healthy, start + 22 * MINUTE, only=[lost])
+    upkeep.keep_up()
+    see(logged_out, start + 22 * MINUTE + 10 * SECOND, only=[lost])
+
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back", "opened"]
+
+
+def test_of_a_number_that_nobody_has_seen_since_nothing_is_said_before_somebody_has(fleet, start, admin, operator):
+    die(start)
+    upkeep.keep_up()
+    come_back(start + 20 * MINUTE, but=fleet[1:2])  # more than ten minutes ago: its server's incident waits no longer
+    upkeep.keep_up()
+
+    assert body(operator, "resolved").endswith("3 voltaram.")
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+    see(logged_out, start + 32 * MINUTE, only=fleet[1:2])
+    assert told(admin)[2:] == [("opened", "Agenda: O sistema foi desconectado deste WhatsApp")]
+    assert violations() == {}
+
+
+def test_a_silenced_number_that_is_not_back_is_announced_to_nobody(lost, admin):
+    Channel.objects.filter(pk=lost.pk).update(alerts_enabled=False)
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
