@@ -12,11 +12,11 @@ from datetime import datetime
 
 import structlog
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from incidents import ledger, subjects
 from incidents import server_notices as notices
-from incidents.ledger import Bad
+from incidents.ledger import FELL_AGAIN_WITHIN, Bad
 from incidents.models import Incident, IncidentEvent
 from incidents.readings import Reading, Status
 from incidents.server_notices import ServerOutage, ServerReturn
@@ -39,7 +39,7 @@ def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, i
             (item.tenant_id, item.server_id, item.cause, item.since, at, json.dumps(item.readings(at)))
             for item in down.values()
         ]
-        cursor.execute(_OPEN, [list(column) for column in zip(*columns, strict=True)])
+        cursor.execute(_OPEN, [*(list(column) for column in zip(*columns, strict=True)), FELL_AGAIN_WITHIN])
         won = [(incident_id, down[server_id]) for incident_id, server_id in cursor.fetchall()]
     IncidentEvent.objects.bulk_create(
         IncidentEvent(tenant_id=item.tenant_id, incident_id=pk, kind=Kind.OPENED, at=at, cause=item.cause) for pk, item in won
@@ -57,17 +57,19 @@ def tell_clinics(*, fallen_before: datetime | None, at: datetime) -> int:
 
     Of the operator's servers a calm one, where they have been down since `fallen_before` (None: not at all). It hangs on one
     of the clinic's own incidents: the server's is nothing that it can see. Of the clinic's own server whoever could not be
-    told when its incident opened. Idempotent.
+    told when its incident opened. Of one that keeps falling nobody hears again before an outage lasts. Idempotent.
     """
-    is_due = Q(tenant__isnull=False) if fallen_before is None else Q(tenant__isnull=False) | Q(started_at__lte=fallen_before)
-    down = list(Incident.objects.open().filter(is_due, server__isnull=False).values_list("pk", flat=True))
+    owners = _tell_owners(_owners_untold(), at=at)
+    if fallen_before is None:
+        return owners
+    falls = Incident.objects.open().filter(_is_news(at), server__isnull=False, tenant=None, started_at__lte=fallen_before)
+    down = list(falls.values_list("pk", flat=True))
     if not down:
-        return 0
-    # Plain questions: as one, with "not told yet" asked of each number's incident, it took a second of every tick where
+        return owners
+    # Two plain questions: as one, with "not told yet" asked of each number's incident, it took a second of every tick where
     # a server of 1,500 numbers was down (PostgreSQL takes a server's incidents for few).
-    lines = IncidentEvent.objects.filter(kind=Kind.TOLD, event=Event.SERVER_DOWN)
-    told_already = set(lines.filter(incident__parent__in=down).values_list("incident__parent", "tenant").distinct())
-    told_already |= set(lines.filter(incident__in=down).values_list("incident", "tenant"))
+    calmed = IncidentEvent.objects.filter(kind=Kind.TOLD, event=Event.SERVER_DOWN, incident__parent__in=down)
+    told_already = set(calmed.values_list("incident__parent", "tenant").distinct())
     first_of_each = (
         Incident.objects.open()
         .filter(parent__in=down, channel__alerts_enabled=True)
@@ -80,12 +82,10 @@ def tell_clinics(*, fallen_before: datetime | None, at: datetime) -> int:
         if (parent_id, tenant_id) not in told_already
     ]
     if not untold:
-        return 0
+        return owners
+    support_knows = _operators_exist()
     children = Incident.objects.filter(pk__in=untold).select_related("parent", "tenant").order_by("parent_id", "tenant_id")
-    calm = [child for child in children if child.parent.tenant_id is None]
-    support_knows = bool(calm) and _operators_exist()
-    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in calm]
-    owners = _tell_owners([child.parent_id for child in children if child.parent.tenant_id], at=at)
+    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in children]
     return owners + len(tell(messages, at=at))
 
 
@@ -173,10 +173,23 @@ def _tell_owners(incident_ids: list[int], *, at: datetime) -> int:
     """Tell the clinics whose own servers these incidents are of; return of how many of them somebody was told."""
     if not incident_ids:
         return 0
+    news = Incident.objects.filter(_is_news(at), pk__in=incident_ids).select_related("server", "tenant").order_by("pk")
     support_knows = _operators_exist()
-    incidents = Incident.objects.filter(pk__in=incident_ids).select_related("server", "tenant").order_by("pk")
-    messages = [(notices.of_its_own(one, at=at, support_knows=support_knows), one.tenant_id) for one in incidents]
+    messages = [(notices.of_its_own(one, at=at, support_knows=support_knows), one.tenant_id) for one in news]
     return len(tell(messages, at=at))
+
+
+def _owners_untold() -> list[int]:
+    """The incidents of servers whose owner has not been told, and has a number there that is down and not silenced."""
+    told = IncidentEvent.objects.filter(incident=OuterRef("pk"), kind=Kind.TOLD, event=Event.SERVER_DOWN)
+    audible = Incident.objects.open().filter(channel__server=OuterRef("server"), channel__alerts_enabled=True)
+    down = Incident.objects.open().filter(~Exists(told), Exists(audible), server__isnull=False, tenant__isnull=False)
+    return list(down.values_list("pk", flat=True))
+
+
+def _is_news(at: datetime) -> Q:
+    """Not where it follows another outage, of which people have just heard that it is over, and may be over as soon."""
+    return Q(follows=None) | Q(started_at__lte=at - FELL_AGAIN_WITHIN)
 
 
 def _operators_exist() -> bool:
@@ -185,10 +198,19 @@ def _operators_exist() -> bool:
 
 
 _OPEN = """
-insert into incidents_incident (tenant_id, server_id, kind, cause, started_at, opened_at, readings, resolution)
-select v.tenant_id, v.server_id, 'server_down', v.cause, v.since, greatest(v.at, v.since), v.readings, ''
+insert into incidents_incident (
+    tenant_id, server_id, kind, cause, started_at, opened_at, readings, resolution, follows_id)
+select v.tenant_id, v.server_id, 'server_down', v.cause, v.since, greatest(v.at, v.since), v.readings, '',
+    case when last.resolution = 'recovered' and v.since between last.resolved_at and last.resolved_at + w.fell_again
+        then last.id end
 from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[])
     as v (tenant_id, server_id, cause, since, at, readings)
+cross join (values (%s::interval)) as w (fell_again)
+left join lateral (
+    select i.id, i.resolved_at, i.resolution from incidents_incident i
+    where i.server_id = v.server_id and i.resolved_at is not null
+    order by i.started_at desc, i.id desc limit 1
+) last on true
 order by v.server_id
 on conflict (server_id) where resolved_at is null do nothing
 returning id, server_id

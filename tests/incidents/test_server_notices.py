@@ -408,3 +408,122 @@ def test_a_silenced_number_that_is_not_back_is_announced_to_nobody(lost, admin):
     upkeep.keep_up()
 
     assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+
+
+# --- A server that falls again ---------------------------------------------------------------------------------------
+
+
+def falls_and_comes_back(at, *, make=dead):
+    """Four minutes of darkness, of which everybody who hears of it is told."""
+    die(at, make)
+    upkeep.keep_up()
+    come_back(at + 4 * MINUTE)
+    upkeep.keep_up()
+
+
+def test_a_server_that_falls_again_soon_has_an_incident_that_follows_the_last(fleet, start, operator, client):
+    for again in range(3):
+        falls_and_comes_back(start + again * 10 * MINUTE)
+
+    first, second, third = Incident.objects.filter(server__isnull=False).order_by("started_at")
+    assert (first.follows, second.follows, third.follows) == (None, first, second)
+    assert violations() == {}
+    client.force_login(operator)
+    html = client.get(f"/incidentes/{third.pk}/").content.decode()
+    assert f'href="/incidentes/{second.pk}/"' in html
+    assert "Caiu de novo" in html
+    assert "6min" in html  # after the end of the one before
+
+
+@pytest.mark.parametrize(("minutes", "follows"), [(14, True), (15, False)])
+def test_it_follows_where_the_server_fell_again_within_ten_minutes(fleet, start, minutes, follows):
+    falls_and_comes_back(start)
+    falls_and_comes_back(start + minutes * MINUTE)
+
+    first, second = Incident.objects.filter(server__isnull=False).order_by("started_at")
+    assert second.follows == (first if follows else None)
+
+
+def test_it_follows_nothing_of_another_server_nor_what_did_not_recover(fleet, own, start):
+    falls_and_comes_back(start)
+    Incident.objects.filter(server=own).update(resolution="switched_off")
+    falls_and_comes_back(start + 10 * MINUTE)
+
+    shared = fleet[0].server
+    last = {server: Incident.objects.filter(server=server).latest("started_at") for server in (own, shared)}
+    assert last[own].follows is None
+    assert last[shared].follows == Incident.objects.filter(server=shared).earliest("started_at")
+
+
+def test_an_incident_that_follows_another_servers_is_a_violation(fleet, own, start):
+    falls_and_comes_back(start)
+    first = Incident.objects.get(server=own)
+    other = Incident.objects.get(server=fleet[0].server)
+    later = {"started_at": start + 10 * MINUTE, "opened_at": start + 11 * MINUTE, "resolved_at": start + 12 * MINUTE}
+    Incident.objects.filter(pk=other.pk).update(follows=first, **later)
+
+    assert other.pk in violations()["an incident follows one of its channel that was over before"]
+
+
+@pytest.mark.parametrize(("lasts", "heard"), [(5, []), (9, []), (11, ["server_down"])])
+def test_who_was_told_that_it_is_back_is_told_again_only_of_an_outage_that_lasts(
+    fleet, admin, operator, settings, lasts, heard
+):
+    settings.SERVER_DOWN_TELL_CLINICS = 0
+    now = timezone.now()
+    falls_and_comes_back(now - (lasts + 8) * MINUTE)
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+
+    die(now - lasts * MINUTE)
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)][2:] == heard
+    assert [event for event, _title in told(operator)] == ["opened", "resolved", "opened"]
+
+
+@pytest.mark.parametrize(("lasts", "heard"), [(5, []), (11, ["server_down"])])
+def test_so_is_the_owner_of_a_server(own, admin, settings, lasts, heard):
+    settings.SERVER_DOWN_TELL_CLINICS = None
+    now = timezone.now()
+    falls_and_comes_back(now - (lasts + 8) * MINUTE, make=refused)
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+
+    die(now - lasts * MINUTE, refused)
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)][2:] == heard
+
+
+def test_of_an_outage_that_nobody_was_told_of_nobody_hears_that_it_is_over(fleet, admin, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = 0
+    now = timezone.now()
+    falls_and_comes_back(now - 16 * MINUTE)
+    falls_and_comes_back(now - 8 * MINUTE)
+
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+    assert violations() == {}
+
+
+def test_a_server_that_falls_after_a_while_is_news(fleet, admin, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = 0
+    now = timezone.now()
+    falls_and_comes_back(now - 30 * MINUTE)
+    die(now - 2 * MINUTE)
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back", "server_down"]
+
+
+def test_an_owner_whose_numbers_were_down_already_hears_of_the_outage_that_lasts(own, admin, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = None
+    now = timezone.now()
+    falls_and_comes_back(now - 19 * MINUTE, make=refused)
+    for after in (0, 40, 80):
+        see(logged_out, now - 14 * MINUTE + after * SECOND)
+    die(now - 11 * MINUTE, refused)
+    assert Incident.objects.open().get(server=own).children.count() == 0
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)].count("server_down") == 2
+    assert violations() == {}
