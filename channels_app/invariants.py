@@ -76,7 +76,8 @@ INVARIANTS = {
     "an incident follows one of its channel that was over before": """
         select i.id from incidents_incident i left join incidents_incident f on f.id = i.follows_id
         where i.follows_id is not null
-            and (f.channel_id is distinct from i.channel_id or f.resolved_at is null or f.resolved_at > i.started_at)
+            and ((f.channel_id, f.server_id) is distinct from (i.channel_id, i.server_id)
+                or f.resolved_at is null or f.resolved_at > i.started_at)
     """,
     "no server's incident stays open when the server is back and its numbers have been looked at twice": """
         select i.id from incidents_incident i

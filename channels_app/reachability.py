@@ -116,8 +116,11 @@ class Servers:
                 since=self.states[server_id].dark_since,
                 numbers=numbers,
                 clinics=clinics,
+                alerts_enabled=alerts_enabled,
+                code=code,
+                received=received,
             )
-            for server_id, tenant_id, name, base_url, numbers, clinics in rows
+            for server_id, tenant_id, name, base_url, numbers, clinics, alerts_enabled, code, received in rows
         ]
         return servers.open_incidents(down, at=self._last_look_at)
 
@@ -205,12 +208,14 @@ def keep_up() -> None:
         cursor.execute(_LOOK_AGAIN)
         cursor.execute(
             "select statement_timestamp(), exists ("
-            "select from channels_app_pulse where outage_ended_at is not null or offline_since is not null)"
+            "select from channels_app_pulse where outage_ended_at is not null or offline_since is not null), "
+            "array(select server_id from channels_app_reachability where dark_since is not null)"
         )
         # After an outage of our own no clinic hears of what was before it, and while our network is gone nothing is known.
-        now, is_ours = cursor.fetchone()
-        if settings.SERVER_DOWN_TELL_CLINICS is not None and not is_ours:
-            servers.tell_clinics(fallen_before=now - settings.SERVER_DOWN_TELL_CLINICS * limits().minute, at=now)
+        now, is_ours, dark = cursor.fetchone()
+        if dark and not is_ours:
+            wait = settings.SERVER_DOWN_TELL_CLINICS  # None: of the operator's servers no clinic is told
+            servers.tell_clinics(dark, fallen_before=None if wait is None else now - wait * limits().minute, at=now)
         cursor.execute(_IS_BACK, {"grace": limits().grace, "patience": PATIENCE * limits().minute})
         servers.resolve_incidents(_returns(cursor.fetchall()), at=now)
         cursor.execute(_IS_LEFT)
@@ -390,11 +395,17 @@ where coalesce(r.dark_since, r.failing_since) is not null and not exists (
 returning r.server_id
 """  # noqa: S608
 
+# What its looks gave last stands in the watches, this flush's too; those that were inferred know nothing of it.
 _FACTS = f"""
-select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id)
+select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id), bool_or(c.alerts_enabled),
+    (array_agg(w.code order by w.last_verdict_at desc) filter (where w.cause = r.dark_cause and w.code is not null))[1],
+    coalesce((array_agg(w.raw_state order by w.last_verdict_at desc)
+        filter (where w.cause = r.dark_cause and w.raw_state <> ''))[1], '')
 from channels_app_server s
 join channels_app_channel c on c.server_id = s.id
 join tenants_tenant t on t.id = c.tenant_id
+left join channels_app_reachability r on r.server_id = s.id
+left join channels_app_watch w on w.channel_id = c.id
 where s.id = any(%s) and {WATCHED}
 group by s.id
 """  # noqa: S608

@@ -58,8 +58,12 @@ def clinic_step(code: str, subject: Subject, *, support_knows: bool, drops: int 
 
 def operator_step(code: str, subject: Subject, *, number: int | None, received: str) -> Promise | str:
     """The operator's next step. `number`: WhatsApp's reason code or the HTTP status; `received`: the server's cleaned word."""
-    facts = {"code": number or "?", "server": subject.server_name, "host": subject.server_host, "received": received}
-    return format_lazy(CAUSES[code].operator_step, **facts)
+    cause = CAUSES[code]
+    names = str(cause.operator_step)  # the same facts in every language
+    is_known = (number or "{code}" not in names) and (received or "{received}" not in names)
+    step = cause.operator_step if is_known else cause.bare_operator_step or cause.operator_step
+    facts = {"code": number or "?", "server": subject.server_name, "host": subject.server_host, "received": received or "?"}
+    return format_lazy(step, **facts)
 
 
 def support() -> Promise | str:

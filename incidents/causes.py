@@ -34,6 +34,7 @@ class Cause:
     title: Promise
     clinic_step: Promise | str = ""
     operator_step: Promise | str = ""
+    bare_operator_step: Promise | str = ""  # where the code or the word that operator_step names is not known
     # Names a button of a page. While that page is not there, the way to the support is shown instead.
     button_step: Promise | str = ""
     support_step: Promise | str = ASK_SUPPORT
@@ -164,7 +165,8 @@ _EVERYTHING = (
         acts=Acts.OPERATOR,
         title=_("The message server is down"),
         clinic_step=_("Automatic messages are not going out. Leave the phone as it is. {support_knows}"),
-        operator_step=_("{server} did not answer within 8 s: container, port, DNS."),
+        operator_step=_("{server} does not answer ({received}): container, port, DNS."),
+        bare_operator_step=_("{server} does not answer: container, port, DNS."),
     ),
     Cause(
         code="server_error",
@@ -173,6 +175,7 @@ _EVERYTHING = (
         title=_("The message server has an error"),
         clinic_step=_("Automatic messages are not going out. Leave the phone as it is. {support_knows}"),
         operator_step=_("HTTP {code}: Evolution's logs and database."),
+        bare_operator_step=_("Evolution's logs and database."),
     ),
     Cause(
         code="key_rejected",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from core.durations import spell
 from incidents import advice, instability
 from incidents.advice import Subject
-from incidents.causes import CAUSES, UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF, UNSEEN_SEALED_KEY, UNSEEN_SERVER_BACK, Acts
+from incidents.causes import CAUSES, Acts
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
@@ -86,36 +86,6 @@ def resolved(outage: Outage, *, at: datetime, told: Collection[int]) -> Notice:
         ),
     }
     return _notice(outage, Notification.Event.RESOLVED, texts, only=told)
-
-
-_WHY_UNSEEN = {
-    UNSEEN_ASKED_TO_WAIT: _("{server} asks us to stay away"),
-    UNSEEN_CUT_OFF: _("Vigia has come to its own limit of connections"),
-    UNSEEN_SEALED_KEY: _("the key of {server} cannot be opened: look at FIELD_ENCRYPTION_KEYS"),
-    UNSEEN_SERVER_BACK: _("{server} keeps going down and coming back"),
-}
-
-
-def unseen(subject: Subject, *, cause: str, since: datetime, at: datetime) -> Notice:
-    """Warn the operators that a channel could not be looked at for a while. No incident: nothing bad was seen."""
-    body = format_lazy(
-        _("No check since {since} ({length}): {why}. The number may be fine."),
-        since=moment(since, at),
-        length=spell(at - since),
-        why=format_lazy(_WHY_UNSEEN[cause], server=subject.server_name),
-    )
-    return Notice(
-        dedupe_key=f"unseen:{subject.channel_id}:{since.timestamp():.0f}",
-        event=Notification.Event.WARNING,
-        tenant_id=None,
-        incident_id=None,
-        texts={
-            Audience.OPERATOR: Text(
-                format_lazy(_("{number}: could not be checked"), number=f"{subject.tenant_name} · {subject.name}"), body
-            )
-        },
-        link="",
-    )
 
 
 def offline(*, since: datetime, at: datetime) -> Notice:

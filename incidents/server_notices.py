@@ -1,4 +1,4 @@
-"""A server's death in words: for the operators, and the one calm notice of each of its clinics."""
+"""A server's death in words: for the operators, the one calm notice of each of its clinics, and its owner's."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,15 @@ from datetime import datetime
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from core.durations import spell
-from incidents import advice
+from incidents import advice, subjects
+from incidents.advice import Subject
 from incidents.causes import ASK_SUPPORT, CAUSES, SUPPORT_KNOWS
 from incidents.models import Incident
 from incidents.notices import moment
+from incidents.readings import Status
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
@@ -31,6 +34,29 @@ class ServerOutage:
     since: datetime
     numbers: int  # that are watched on it
     clinics: int
+    alerts_enabled: bool = True  # of one of these numbers at least
+    code: int | None = None  # the last HTTP status that a look at it gave, where that is known
+    received: str = ""  # and the last word
+
+    def subject(self) -> Subject:
+        return Subject(
+            channel_id=0,
+            tenant_id=self.tenant_id or 0,
+            tenant_slug="",
+            tenant_name="",
+            name=self.name,
+            server_name=self.name,
+            server_host=self.host,
+            server_is_the_operators=self.tenant_id is None,
+            alerts_enabled=self.alerts_enabled,
+        )
+
+    def readings(self, at: datetime) -> list[dict]:
+        """What its incident keeps of these looks, as a number's incident keeps those of its run."""
+        if self.code is None and not self.received:
+            return []
+        seen = {"at": at.isoformat(), "status": Status.ERROR, "cause": self.cause}
+        return [seen | {"raw": self.received, "code": self.code}]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +70,12 @@ class ServerReturn:
 
 def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice:
     """Tell the operators of a server that is down as a whole."""
-    step = format_lazy(CAUSES[down.cause].operator_step, server=down.name, host=down.host, code="?", received="?")
     body = format_lazy(
-        _("Down since {since}, with {numbers} numbers of {clinics} clinics. {step}"),
+        _("Down since {since}, with {numbers} of {clinics}. {step}"),
         since=moment(down.since, at),
-        numbers=down.numbers,
-        clinics=down.clinics,
-        step=step,
+        numbers=format_lazy(ngettext_lazy("{n} number", "{n} numbers", down.numbers), n=down.numbers),
+        clinics=format_lazy(ngettext_lazy("{n} clinic", "{n} clinics", down.clinics), n=down.clinics),
+        step=advice.operator_step(down.cause, down.subject(), number=down.code, received=down.received),
     )
     title = format_lazy("{}: {}", down.name, CAUSES[down.cause].title)
     return Notice(
@@ -64,9 +89,9 @@ def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice
 
 
 def server_up(
-    incident: Incident, back: ServerReturn, children: Sequence[Incident], *, at: datetime, told: Collection[int]
+    incident: Incident, back: ServerReturn, lost: Sequence[Incident], *, at: datetime, told: Collection[int]
 ) -> Notice:
-    """Tell the operators who were told how many came back, and who did not."""
+    """Tell the operators who were told how many came back, and who did not: of these the incidents."""
     body = format_lazy(
         "{} {}",
         format_lazy(
@@ -74,7 +99,7 @@ def server_up(
             end=moment(incident.resolved_at, at),
             length=spell(incident.resolved_at - incident.started_at),
         ),
-        _how_many(sum(back.connected.values()), children, with_clinic=True),
+        _how_many(sum(back.connected.values()), lost, with_clinic=True),
     )
     return Notice(
         dedupe_key=f"incident:{incident.pk}:resolved",
@@ -88,28 +113,33 @@ def server_up(
 
 
 def calm(child: Incident, *, at: datetime, support_knows: bool) -> Notice:
-    """Tell a clinic once that its message server is down, and that it has nothing to do."""
-    cause = CAUSES["server_unreachable"]
+    """Tell a clinic once that the operator's server is down, and that it has nothing to do."""
+    cause = CAUSES["server_unreachable"]  # in these words, whichever failure made it dark
     told = format_lazy(SUPPORT_KNOWS if support_knows else ASK_SUPPORT, support=advice.support())
-    body = format_lazy(
-        _("Down since {since}. {step}"),
-        since=moment(child.parent.started_at, at),
-        step=format_lazy(cause.clinic_step, support_knows=told),
-    )
-    return _of_clinic(child, child.parent_id, Notification.Event.SERVER_DOWN, Text(cause.title, body))
+    step = format_lazy(cause.clinic_step, support_knows=told)
+    text = Text(cause.title, _down_since(child.parent, step, at=at))
+    return _of_clinic(child, child.parent_id, Notification.Event.SERVER_DOWN, text)
 
 
-def calm_again(
+def of_its_own(incident: Incident, *, at: datetime, support_knows: bool) -> Notice:
+    """Tell a clinic once what is wrong with its own server, and what to do: it may be the one who has to act."""
+    subject = subjects.of(incident)
+    step = advice.clinic_step(incident.cause, subject, support_knows=support_knows)
+    title = format_lazy("{}: {}", subject.name, CAUSES[incident.cause].title)
+    return _of_clinic(incident, incident.pk, Notification.Event.SERVER_DOWN, Text(title, _down_since(incident, step, at=at)))
+
+
+def back_again(
     incident: Incident,
     back: ServerReturn,
-    child: Incident,
-    of_clinic: Sequence[Incident],
+    told_on: Incident,
+    lost: Sequence[Incident],
     *,
     at: datetime,
     told: Collection[int],
 ) -> Notice:
-    """Tell a clinic that was told that its server is back, and which of its numbers are not."""
-    connected = back.connected.get(child.tenant_id, 0)
+    """Tell a clinic that was told that its server is back, and which of its numbers are not; where it was told before."""
+    connected = back.connected.get(told_on.tenant_id, 0)
     body = format_lazy(
         "{} {}",
         format_lazy(
@@ -118,32 +148,37 @@ def calm_again(
             end=moment(incident.resolved_at, at),
             length=spell(incident.resolved_at - incident.started_at),
         ),
-        _how_many(connected, of_clinic, with_clinic=False) if any(one.resolved_at is None for one in of_clinic) else "",
+        _how_many(connected, lost, with_clinic=False) if lost else "",
     )
     return _of_clinic(
-        child, incident.pk, Notification.Event.SERVER_BACK, Text(_("The message server is back"), body), only=told
+        told_on, incident.pk, Notification.Event.SERVER_BACK, Text(_("The message server is back"), body), only=told
     )
+
+
+def _down_since(server_incident: Incident, step: Promise | str, *, at: datetime) -> Promise:
+    return format_lazy(_("Down since {since}. {step}"), since=moment(server_incident.started_at, at), step=step)
 
 
 def _of_clinic(
-    child: Incident, server_incident_id: int, event: Notification.Event, text: Text, only: Collection[int] | None = None
+    on: Incident, server_incident_id: int, event: Notification.Event, text: Text, only: Collection[int] | None = None
 ) -> Notice:
+    """Hang it on an incident that the clinic can see: of one of its numbers, or of a server that is its own."""
     return Notice(
-        dedupe_key=f"incident:{server_incident_id}:{event}:{child.tenant_id}",
+        dedupe_key=f"incident:{server_incident_id}:{event}:{on.tenant_id}",
         event=event,
-        tenant_id=child.tenant_id,
-        incident_id=child.pk,
+        tenant_id=on.tenant_id,
+        incident_id=on.pk,
         texts={Audience.CLINIC: text},
-        link=f"/incidentes/{child.pk}/?clinica={child.tenant.slug}",
+        link=f"/incidentes/{on.pk}/?clinica={on.tenant.slug}",
         only=only,
     )
 
 
-def _how_many(connected: int, children: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
+def _how_many(connected: int, lost: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
     """Say how many numbers are connected again, in an incident of their own or not, and which are not: 55 voltaram, 5 não: …"""
-    down = [child for child in children if child.resolved_at is None]
-    if not down:
-        return format_lazy(_("{back} came back."), back=connected)
-    names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in down]
+    if not lost:
+        return format_lazy(ngettext_lazy("{back} came back.", "{back} came back.", connected), back=connected)
+    names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in lost]
     shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
-    return format_lazy(_("{back} came back, {down} did not: {names}"), back=connected, down=len(down), names=shown)
+    says = ngettext_lazy("{back} came back, {down} did not: {names}", "{back} came back, {down} did not: {names}", connected)
+    return format_lazy(says, back=connected, down=len(lost), names=shown)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, QuerySet
@@ -15,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents import advice, checks, instability, moments, periods, timeline
+from incidents import advice, checks, instability, moments, periods, subjects, timeline
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
 from incidents.checks import STATUSES, Before, Seen
@@ -183,7 +182,7 @@ class Story:
         code, received = (kept.code, kept.raw) if kept else (None, "")
         if watch is not None and self.is_open and watch.cause == self.incident.cause:
             code, received = watch.code or code, watch.raw_state
-        return str(advice.operator_step(self.incident.cause, self._subject, number=code, received=received or "?"))
+        return str(advice.operator_step(self.incident.cause, self._subject, number=code, received=received))
 
     @property
     def taken_by(self) -> str:
@@ -283,19 +282,7 @@ class Story:
 
     @cached_property
     def _subject(self) -> Subject:
-        channel, tenant = self.incident.channel, self.incident.tenant
-        server = getattr(channel, "server", None) if channel else self.incident.server  # not there for a clinic: not its own
-        return Subject(
-            channel_id=channel.pk if channel else 0,
-            tenant_id=tenant.pk if tenant else 0,
-            tenant_slug=tenant.slug if tenant else "",
-            tenant_name=tenant.name if tenant else "",
-            name=self.name,
-            server_name=server.name if server else "",
-            server_host=(urlsplit(server.base_url).hostname or "") if server else "",
-            server_is_the_operators=(channel.server_owner if channel else self.incident.owner_key) == 0,
-            alerts_enabled=channel.alerts_enabled if channel else True,
-        )
+        return subjects.of(self.incident)
 
     @property
     def _support_knows(self) -> bool:

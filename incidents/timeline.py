@@ -69,7 +69,7 @@ def line(event: IncidentEvent, incident: Incident, names: Names) -> Line:
             title = str(CAUSES[event.cause].title) if event.cause in CAUSES else event.cause
             return Line(event.at, "warning", "shuffle", gettext("Cause changed"), title)
         case kinds.TOLD:
-            title = _told_of(event.event, names)
+            title = _told_of(event.event, incident, names)
             people = names.of_all_told(event.told)
             return Line(event.at, "info", "bell", title, gettext("{people}, in the app.").format(people=capfirst(people)))
         case kinds.TAKEN:
@@ -120,10 +120,12 @@ def threshold(incident: Incident) -> timedelta | None:
     return None if incident.threshold_minutes is None else timedelta(minutes=incident.threshold_minutes)
 
 
-def _told_of(event: str, names: Names) -> str:
+def _told_of(event: str, incident: Incident, names: Names) -> str:
     match event:
         case Notification.Event.RESOLVED:
             return gettext("Told that it is over")
+        case Notification.Event.SERVER_DOWN if incident.server_id:
+            return gettext("Told")  # the server is their own: of what is wrong with it, which need not be that it is down
         case Notification.Event.SERVER_DOWN:
             return gettext("Told that the message server is down")
         case Notification.Event.SERVER_BACK:

@@ -62,7 +62,7 @@ KINDS = {
     "unstable": "Instabilidade",
     "server_down": "Servidor fora",
 }
-ROLES_OF_TEXTS = ["title", "clinic_step", "button_step", "operator_step"]
+ROLES_OF_TEXTS = ["title", "clinic_step", "button_step", "operator_step", "bare_operator_step"]
 SENTENCES = [
     pytest.param(getattr(cause, role), id=f"{cause.code}-{role}")
     for cause in CAUSES.values()

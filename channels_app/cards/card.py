@@ -17,14 +17,14 @@ from channels_app.cards.moments import moment
 from channels_app.cards.support import Support, support
 from channels_app.cards.told import Told
 from channels_app.models import STATUS_LABELS, Sweep
-from channels_app.number import TONES, Number
+from channels_app.number import TONES, Number, title_of
 from core.durations import spell
 from incidents import advice, instability
 from incidents.causes import CAUSES, Acts
 from incidents.models import Incident
 from incidents.readings import Status
 
-SERVER_DOWN = "server_unreachable"  # in these words, whichever failure made it dark
+SERVER_DOWN = "server_unreachable"  # in these words, whichever failure made the operator's server dark
 
 ICONS = {
     Status.OPEN: "triangle-alert",
@@ -174,13 +174,14 @@ class Card(Number):
         )
 
     def _box_of_the_server(self) -> Box:
-        """Calm: there is nothing to do, and once support knows nobody to call."""
+        """Calm: there is nothing to do, and once support knows nobody to call. As its clinic is told of it."""
+        cause = self.watch.cause if self.channel.server_owner else SERVER_DOWN
         return Box(
             tone=TONES[Status.ERROR],
             icon=ICONS[Status.ERROR],
             tag=str(STATUS_LABELS[Status.ERROR]),
-            title=str(CAUSES[SERVER_DOWN].title),
-            step=self._step(SERVER_DOWN),
+            title=title_of(cause),
+            step=self._step(cause),
             down_since=self._down_since,
             has_way=not self._support_knows,
         )

@@ -1,4 +1,4 @@
-"""Who was told that a number is down: of itself, or by its clinic's one calm notice of a server that is down."""
+"""Who was told that a number is down: of itself, or by its clinic's one notice of a server that is down."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -60,18 +60,21 @@ def read(incidents: Collection[Incident]) -> dict[int, Told]:
 
 
 def _lines(incidents: Collection[Incident]) -> QuerySet[IncidentEvent]:
-    """A server's calm notice hangs on one of the clinic's numbers, and is of all of them on that server."""
+    """What a clinic is told of a server is of all its numbers there: it hangs on one, or on its own server's incident."""
     own = Q(incident__in=[incident.pk for incident in incidents], event__in=OF_A_FALL)
     parents = [incident.parent_id for incident in incidents if incident.parent_id]
-    calm = Q(incident__parent__in=parents, tenant__in={incident.tenant_id for incident in incidents}, event=Event.SERVER_DOWN)
-    return IncidentEvent.objects.filter(own | calm, kind=IncidentEvent.Kind.TOLD).select_related("incident")
+    of_the_server = Q(incident__parent__in=parents) | Q(incident__in=parents)
+    by_server = Q(of_the_server, tenant__in={incident.tenant_id for incident in incidents}, event=Event.SERVER_DOWN)
+    return IncidentEvent.objects.filter(own | by_server, kind=IncidentEvent.Kind.TOLD).select_related("incident")
 
 
 def _is_of(line: IncidentEvent, incident: Incident) -> bool:
     if line.incident_id == incident.pk:
         return True
-    is_calm = line.event == Event.SERVER_DOWN and incident.parent_id is not None
-    return is_calm and (line.incident.parent_id, line.tenant_id) == (incident.parent_id, incident.tenant_id)
+    if line.event != Event.SERVER_DOWN or incident.parent_id is None:
+        return False
+    server_incident = line.incident.parent_id or line.incident_id
+    return (server_incident, line.tenant_id) == (incident.parent_id, incident.tenant_id)
 
 
 def _firsts(told: Iterable[tuple[User, datetime]]) -> dict[User, datetime]:

@@ -147,6 +147,19 @@ def test_a_server_that_is_down_for_less_than_that_is_nobodys_worry_yet(fleet, ad
     assert told(admin) == []
 
 
+def test_no_clinic_is_told_that_a_server_is_down_when_it_is_back(fleet, admin, settings):
+    settings.SERVER_DOWN_TELL_CLINICS = 15
+    fell, back = timezone.now() - 16 * MINUTE, timezone.now() - 80 * SECOND
+    die(fell)
+    come_back(back, but=fleet[1:2])
+    see(logged_out, back + 5 * SECOND, only=fleet[1:2])
+    assert Incident.objects.open().filter(channel=fleet[1]).exists()
+
+    upkeep.keep_up()
+
+    assert "server_down" not in [event for event, _title in told(admin)]
+
+
 def test_clinics_can_be_told_at_once(fleet, admin, settings):
     settings.SERVER_DOWN_TELL_CLINICS = 0
     die(timezone.now() - 90 * SECOND)
@@ -373,9 +386,7 @@ def test_a_number_that_is_still_down_leaves_the_server_and_is_announced_as_its_o
 
     assert "3 voltaram, 1 não: Clínica Aurora · Agenda" in Notification.objects.get(user=operator, event="resolved").body
     assert Incident.objects.get(channel=lost).parent is None
-    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
-
-    see(logged_out, back + 3 * MINUTE, only=[lost])
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back", "opened"]
     assert told(admin)[-1] == ("opened", "Agenda: O sistema foi desconectado deste WhatsApp")
     assert violations() == {}
 

@@ -192,6 +192,16 @@ def test_a_code_that_is_not_known_is_a_question_mark():
     assert operator_reads("banned", number=None) == "Code ?"
 
 
+@pytest.mark.parametrize("code", ["server_error", "server_unreachable"])
+@pytest.mark.parametrize("language", ["en", "pt-br"])
+def test_of_a_server_what_is_not_known_is_left_out(code, language):
+    with translation.override(language):
+        step = operator_reads(code, number=None, received="")
+
+    assert step
+    assert not set("?()0123456789{}") & set(step)
+
+
 @pytest.mark.parametrize("odd", ["{code}", "{", "}{0}", "{server.__class__}", "100%", "%(code)s"])
 def test_what_a_server_or_a_person_wrote_is_shown_as_it_is(odd):
     assert odd in operator_reads("unknown_state", received=odd)

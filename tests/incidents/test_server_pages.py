@@ -86,7 +86,7 @@ def test_a_clinic_sees_its_own_and_not_the_servers(client, outage, admin):
 
 
 def test_the_calm_notice_stands_among_who_was_told(client, outage, admin):
-    servers.tell_clinics(fallen_before=NOON, at=NOON + 15 * MINUTE)
+    servers.tell_clinics([outage.server_id], fallen_before=NOON, at=NOON + 15 * MINUTE)
     child = Incident.objects.get(channel__name="Recepção")
 
     html = page(client, admin, "incident", child.pk)
