@@ -229,7 +229,7 @@ def test_numbers_that_were_down_already_keep_nobody_from_hearing_of_their_own_se
 def test_page_and_notice_of_the_clinics_own_server_say_the_same(own, start, admin, operator, make, title):
     die(start, make)
 
-    for card in cards.read(list(Channel.objects.select_related("tenant", "watch")), now=timezone.now(), with_history=False):
+    for card in cards.read(list(Channel.objects.select_related("tenant", "watch")), now=start + 2 * MINUTE, with_history=False):
         assert title in card.box.title
         assert card.box.step in body(admin, "server_down")
         assert str(admin) in card.told_line
@@ -237,7 +237,7 @@ def test_page_and_notice_of_the_clinics_own_server_say_the_same(own, start, admi
 
 def test_a_failure_that_is_nobodys_fault_is_called_by_its_name_too_where_the_server_is_the_clinics(own, start, admin, operator):
     die(start, lambda *, at: reading("certificate", Status.ERROR, at, raw_state="expired"))
-    card = cards.read(list(Channel.objects.select_related("tenant", "watch")), now=timezone.now(), with_history=False)[0]
+    card = cards.read(list(Channel.objects.select_related("tenant", "watch")), now=start + 2 * MINUTE, with_history=False)[0]
 
     assert card.box.title == "Certificado do servidor inválido"
     assert told(admin) == [("server_down", "evo-aurora: Certificado do servidor inválido")]
