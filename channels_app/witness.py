@@ -20,7 +20,7 @@ def refresh() -> None:
     """Ask the witness if it is time to, and write down what it said. Never raises for what the network does."""
     if settings.WITNESS_URLS and (asked_at := _claim()) and (answered := _ask()) is not None:
         with connection.cursor() as cursor:
-            cursor.execute(_ANSWERED if answered else _FAILED, {"asked_at": asked_at})
+            cursor.execute(_WRITE, {"answered": answered, "asked_at": asked_at})
         if not answered:
             log.warning("the witness does not answer either")
 
@@ -62,12 +62,11 @@ returning witness_at
 """
 
 # What it says is of the moment it was asked at: an outage that began while it answered is none that it denies.
-_ANSWERED = "update channels_app_pulse set witness_answered_at = %(asked_at)s, witness_failing_since = null"
-
 # A failure of old that a server has answered since is another one.
-_FAILED = """
+_WRITE = """
 update channels_app_pulse p
-set witness_failing_since = case
+set witness_answered_at = case when %(answered)s then %(asked_at)s else p.witness_answered_at end, witness_failing_since = case
+    when %(answered)s then null
     when exists (select from channels_app_reachability r where r.last_success_at >= p.witness_failing_since) then %(asked_at)s
     else coalesce(p.witness_failing_since, %(asked_at)s)
 end

@@ -227,7 +227,7 @@ def _put_the_server_on_record(channels: list[Channel], *, began: datetime) -> No
         for channel in channels
         if due.policy(channel.heartbeat_threshold_minutes).threshold <= STOOD_STILL.length
     )
-    servers.tell_clinics(fallen_before=began, at=began + TOLD_AFTER)
+    servers.tell_clinics([server.pk], fallen_before=began, at=began + TOLD_AFTER)
     ledger.resolve_incidents(Recovered(subject=_subject(channel), at=ended) for channel in channels)
     back = ServerReturn(server_id=server.pk, at=ended, connected=Counter(channel.tenant_id for channel in channels))
     servers.resolve_incidents([back], at=ended)
