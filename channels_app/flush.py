@@ -15,14 +15,13 @@ from urllib.parse import urlsplit
 import structlog
 from django.db import connection, transaction
 
-from channels_app import due, verdicts
+from channels_app import due, unseen, verdicts
 from channels_app.due import WATCHED, Order
 from channels_app.reachability import Seen, Servers
 from channels_app.verdicts import History, ServerState
 from core.database import is_away
 from incidents import instability, ledger
 from incidents.advice import Subject
-from incidents.causes import UNSEEN_OWN_NETWORK
 from incidents.ledger import Bad, Recovered
 from incidents.lifecycle import Decision, Policy, Run, Step, WatchState, is_blind, judge
 from incidents.models import MOST_READINGS
@@ -358,12 +357,8 @@ def _put_on_record(judged: list[_Judged], servers: Servers) -> Counter:
     )
     # It did not come back: looking can no longer tell. Nobody hears that it is connected again.
     ledger.close_incidents({item.row.channel_id: "not_verifiable" for item in ended if item.seen.health is Health.UNKNOWABLE})
-    unseen = [
-        item
-        for item in by_step.get(Step.UNSEEN, ())
-        if item.decision.unseen_too_long and item.seen.cause != UNSEEN_OWN_NETWORK  # of that they hear once for all
-    ]
-    ledger.warn_unseen((item.row.subject(), item.decision.unseen_since, item.seen) for item in unseen)
+    too_long = (item for item in by_step.get(Step.UNSEEN, ()) if item.decision.unseen_too_long)
+    unseen.warn((item.row.server_id, item.row.server_name, item.seen) for item in too_long)
     return Counter(opened=opened, resolved=resolved)
 
 

@@ -22,7 +22,6 @@ from incidents.models import Incident, IncidentEvent
 from incidents.notices import Outage
 from incidents.readings import Reading
 from incidents.telling import tell
-from incidents.unseen import warnings
 from notifications import announce
 from notifications.models import Notification
 from tenants import scope
@@ -155,13 +154,6 @@ def close_incidents(resolutions: dict[int, str]) -> list[int]:
         won = cursor.fetchall()
     _write_resolved([(tenant_id, incident_id, at) for incident_id, tenant_id, at in won])
     return [incident_id for incident_id, *_rest in won]
-
-
-def warn_unseen(unseen: Iterable[tuple[Subject, datetime, Reading]]) -> None:
-    """Tell the operators of these (channel, since, what was seen last): once of each server and cause."""
-    found = list(unseen)
-    if found:
-        announce.tell(warnings(found), at=max(seen.at for _subject, _since, seen in found))
 
 
 def warn_offline(since: datetime, *, at: datetime) -> None:

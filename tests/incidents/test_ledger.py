@@ -11,7 +11,7 @@ from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
 from tenants.models import Membership
 from tests.support import people
-from tests.support.readings import MINUTE, NOON, bad, holds, reading, recovered, unstable
+from tests.support.readings import MINUTE, NOON, bad, holds, recovered, unstable
 
 
 @pytest.fixture
@@ -204,15 +204,6 @@ def test_incidents_that_did_not_recover_close_without_a_word(channel, clinic, ad
     assert incident.resolved_at is not None
     assert told("resolved") == set()
     assert [left.channel for left in Incident.objects.open()] == [standing]
-
-
-def test_an_operator_is_warned_once_of_a_channel_that_could_not_be_looked_at(channel, operator, admin):
-    subject = bad(channel).subject
-    for minute in (15, 17):
-        ledger.warn_unseen([(subject, NOON, reading("asked_to_wait", None, NOON + minute * MINUTE))])
-
-    warning = Notification.objects.get()
-    assert (warning.user_id, warning.event, warning.incident_id, warning.tenant_id) == (operator.pk, "warning", None, None)
 
 
 def test_a_storm_of_openings_takes_as_many_queries_as_one(clinic, admin, operator):
