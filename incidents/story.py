@@ -111,7 +111,8 @@ class Story:
 
     @property
     def last_check(self) -> datetime | None:
-        return self._watch and self._watch.last_health_check
+        """The last verdict, as on the number's own page: a look that could not look is none."""
+        return self._watch and (self._watch.last_verdict_at or self._watch.last_health_check)
 
     @property
     def check_asked_at(self) -> datetime | None:

@@ -335,6 +335,14 @@ def test_while_it_is_open_the_time_since_the_last_check_grows(channel, admin, se
     assert story.timeline[-1].at == seen_at
 
 
+def test_a_look_that_could_not_look_is_no_check(channel, admin, see):
+    incident, now = opened(channel), timezone.now()
+    seen_at, asked_to_wait_at = now - timedelta(hours=2), now - timedelta(seconds=5)
+    Watch.objects.create(channel=channel, tenant=channel.tenant, last_verdict_at=seen_at, last_health_check=asked_to_wait_at)
+
+    assert see(admin, page_of(incident)).context["story"].last_check == seen_at
+
+
 def test_a_long_run_says_that_not_every_reading_was_kept(channel, admin, operator, see):
     incident = opened(channel)
     for number, says in [(MOST_READINGS - 1, False), (MOST_READINGS, True)]:
