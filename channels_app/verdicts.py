@@ -179,7 +179,13 @@ def darken(server: ServerState, cause: str, *, others_answer: bool) -> ServerSta
 
 def darken_by_storm(server: ServerState) -> ServerState:
     """Close the circuit of a server that refuses every token it is asked with: its database is gone."""
-    return server if server.is_dark else replace(server, dark_since=server.refused_since, dark_cause="server_error")
+    if server.is_dark:
+        return server
+    of_before = {
+        "failing_cause": "",
+        "failing_cause_since": None,
+    }  # it is dark for what is refused, and turns to what fails later
+    return replace(server, dark_since=server.refused_since, dark_cause="server_error", **of_before)
 
 
 def turn(server: ServerState, *, at: datetime, limits: Limits) -> ServerState:

@@ -177,6 +177,13 @@ def test_a_dark_server_has_another_cause_when_its_looks_have_had_it_for_five_min
 OWN_TOKEN = replace(WELL, has_own_token=True)
 
 
+def test_a_storm_is_the_cause_whatever_failed_long_before_it():
+    refused = failed(NOON + 10 * MINUTE, cause="key_rejected")
+    storm = verdicts.darken_by_storm(after((failed(), WELL), (refused, OWN_TOKEN)))
+
+    assert verdicts.turn(storm, at=NOON + 10 * MINUTE, limits=Limits()).dark_cause == "server_error"
+
+
 @pytest.mark.parametrize(
     ("seen", "history"),
     [
