@@ -1,28 +1,38 @@
 """What people are told of a server's death: the owners of their own, the operator in true words, nobody twice."""
 
-from datetime import timedelta
+from functools import partial
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
-from channels_app import cards, invariants, upkeep, verdicts
-from channels_app.flush import Look, flush
-from channels_app.models import Channel, Watch
-from channels_app.turns import Turns
+from channels_app import cards, upkeep, verdicts
+from channels_app.models import Channel
 from incidents.models import Incident
 from incidents.readings import Status
 from notifications.models import Notification
 from tests.support import people
+from tests.support.deaths import (
+    MINUTE,
+    SECOND,
+    bad_gateway,
+    come_back,
+    dead,
+    die,
+    inferred,
+    logged_out,
+    refused,
+    see,
+    server_incident,
+    some_time_ago,
+    told,
+    violations,
+)
 from tests.support.readings import healthy, reading
-
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 @pytest.fixture
 def start():
-    """Forty minutes ago: long enough for every threshold and every grace to lie in the past."""
-    return timezone.now() - 40 * MINUTE
+    return some_time_ago()
 
 
 @pytest.fixture
@@ -36,69 +46,12 @@ def own(clinic, start):
     return server
 
 
-def see(make, at, only=None):
-    """Look at every number (or `only` these) and see what `make(at=…)` gives."""
-    watches = Watch.objects.all() if only is None else Watch.objects.filter(channel__in=only)
-    watches.update(next_look_at=timezone.now() - MINUTE, lease_until=None)
-    Watch.objects.exclude(channel__in=watches.values("pk")).update(next_look_at=timezone.now() + 5 * MINUTE)
-    return flush(Look(order, make(at=at + n * timedelta(milliseconds=10))) for n, order in enumerate(Turns().claim(100)))
-
-
-def dead(*, at):
-    return reading("server_unreachable", Status.ERROR, at, raw_state="refused")
-
-
-def refused(*, at):
-    return reading("key_rejected", Status.ERROR, at, code=401)
-
-
-def bad_gateway(*, at):
-    return reading("server_error", Status.ERROR, at, code=502)
-
-
 def no_evolution(*, at):
     return reading("wrong_address", Status.ERROR, at, code=404)
 
 
-def logged_out(*, at):
-    return reading("logged_out", Status.DISCONNECTED, at, raw_state="close", code=401)
-
-
-def inferred(cause):
-    return lambda *, at: verdicts.infer(cause, at=at)
-
-
-def die(start, make=dead):
-    """Every look from `start` on fails, the later ones unasked, until each number has passed its threshold of a minute."""
-    see(make, start)
-    see(make, start + 10 * SECOND)
-    for after in (40, 75):
-        see(inferred(make(at=start).cause), start + after * SECOND)
-
-
-def come_back(at, *, but=()):
-    """All but these are connected, looked at in the minute of grace and after it."""
-    back = [number for number in Channel.objects.all() if number not in but]
-    for after in (0, 10):
-        see(healthy, at + after * SECOND, only=back)
-
-
-def told(person):
-    return list(Notification.objects.filter(user=person).order_by("pk").values_list("event", "title"))
-
-
 def body(person, event):
     return Notification.objects.get(user=person, event=event).body
-
-
-def violations():
-    """What `verify_ledger` finds; asked here inside the test's own transaction."""
-    with connection.cursor() as cursor:
-        return {name: ids for name, ids in invariants.ask(cursor).items() if ids}
-
-
-def server_incident():
-    return Incident.objects.get(server__isnull=False)
 
 
 # --- A clinic's own server -----------------------------------------------------------------------------------------
@@ -217,7 +170,7 @@ def test_numbers_that_were_down_already_keep_nobody_from_hearing_of_their_own_se
     for after in (120, 130):
         see(refused, start + after * SECOND)
     for after in (200, 260):
-        see(inferred("key_rejected"), start + after * SECOND)
+        see(partial(inferred, cause="key_rejected"), start + after * SECOND)
 
     assert server_incident().children.count() == 0
     assert told(admin)[-1] == ("server_down", "evo-aurora: O servidor recusou a chave de acesso")
@@ -261,14 +214,14 @@ def fleet(clinic, other_clinic, start):
     ("make", "says"),
     [
         pytest.param(bad_gateway, "HTTP 502: logs e banco do Evolution.", id="502"),
-        pytest.param(dead, "evo-sp-01 não responde (refused): contêiner, porta, DNS.", id="refused"),
+        pytest.param(dead, "evo-sp-01 não responde (timeout): contêiner, porta, DNS.", id="timeout"),
     ],
 )
 def test_the_operator_reads_what_the_server_really_gave(fleet, start, operator, client, make, says):
     see(make, start)
     see(make, start + 10 * SECOND)
     cause = make(at=start).cause
-    see(inferred(cause), start + 40 * SECOND)
+    see(partial(inferred, cause=cause), start + 40 * SECOND)
     last = {0: make(at=start)}  # of four looks the first is a probe
 
     def probed(*, at):
@@ -335,7 +288,7 @@ def lost(fleet, start, admin, operator):
     Channel.objects.filter(pk=fleet[1].pk).update(heartbeat_threshold_minutes=2)
     die(start)
     upkeep.keep_up()
-    see(inferred("server_unreachable"), start + 130 * SECOND)
+    see(partial(inferred, cause="server_unreachable"), start + 130 * SECOND)
     back = start + 20 * MINUTE
     come_back(back, but=fleet[1:2])
     see(logged_out, back + 70 * SECOND, only=fleet[1:2])
