@@ -66,6 +66,7 @@ class Servers:
             self.states = self._observe(before, self._last_look_at)
         if self.offline_since is None:
             self._darken()
+            self._turn()
 
     def settle(self, channel_id: int) -> Reading:
         """Return the verdict of this channel's look."""
@@ -132,8 +133,7 @@ class Servers:
         states = {}
         for server_id, looks in self._by_server.items():
             seen = [(look.reading, look.history) for look in looks]
-            state = verdicts.observe(before[server_id], seen, online_since=online_since)
-            states[server_id] = verdicts.turn(state, at=max(look.reading.at for look in looks), limits=limits())
+            states[server_id] = verdicts.observe(before[server_id], seen, online_since=online_since)
         return states
 
     def _darken(self) -> None:
@@ -151,6 +151,11 @@ class Servers:
                 cause = max(failed, key=lambda look: look.reading.at).reading.cause
                 others_answer = server_id in answering
                 self.states[server_id] = verdicts.darken(self.states[server_id], cause, others_answer=others_answer)
+
+    def _turn(self) -> None:
+        for server_id, looks in self._by_server.items():
+            at = max(look.reading.at for look in looks)
+            self.states[server_id] = verdicts.turn(self.states[server_id], at=at, limits=limits())
 
     @cached_property
     def _storms(self) -> dict[int, Storm]:

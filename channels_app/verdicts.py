@@ -181,11 +181,8 @@ def darken_by_storm(server: ServerState) -> ServerState:
     """Close the circuit of a server that refuses every token it is asked with: its database is gone."""
     if server.is_dark:
         return server
-    of_before = {
-        "failing_cause": "",
-        "failing_cause_since": None,
-    }  # it is dark for what is refused, and turns to what fails later
-    return replace(server, dark_since=server.refused_since, dark_cause="server_error", **of_before)
+    server = _without_failing_cause(server)  # it is dark for what is refused, and turns to what fails later
+    return replace(server, dark_since=server.refused_since, dark_cause="server_error")
 
 
 def turn(server: ServerState, *, at: datetime, limits: Limits) -> ServerState:
@@ -208,9 +205,15 @@ def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
 
 def _without_failures_before(at: datetime, server: ServerState) -> ServerState:
     """Begin to count anew what failed while our own network was gone. One that was dark before stays so."""
+    if server.failing_cause_since and server.failing_cause_since <= at:
+        server = _without_failing_cause(server)
     if server.is_dark or server.failing_since is None or server.failing_since > at:
         return server
     return replace(server, **_NOTHING_FAILS)
+
+
+def _without_failing_cause(server: ServerState) -> ServerState:
+    return replace(server, failing_cause="", failing_cause_since=None)
 
 
 def _is_there(server: ServerState, at: datetime) -> ServerState:

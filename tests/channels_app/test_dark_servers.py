@@ -562,6 +562,21 @@ def test_what_failed_while_our_own_network_was_gone_darkens_no_server_when_it_is
     assert Reachability.objects.get(server=mate.server).dark_since is None
 
 
+def test_a_dead_server_turns_to_no_cause_that_is_our_own_network_s(far_apart, start):
+    dark = far_apart[0]
+    for after in (0, 1, 2, 70):
+        see(bad_gateway, start + after * SECOND, only=[dark])
+    see(healthy, start + 71 * SECOND, only=far_apart[1:])
+    for minute in (2, 4, 9):
+        see(no_route, start + minute * MINUTE)
+    assert Pulse.objects.get().offline_since is not None
+
+    see(healthy, start + 10 * MINUTE, only=far_apart[1:])
+    see(partial(inferred, cause="server_error"), start + 11 * MINUTE, only=[dark])
+
+    assert server_incident().cause == Reachability.objects.get(server=dark.server).dark_cause == "server_error"
+
+
 def test_no_clinic_is_told_of_a_dead_server_while_our_own_network_is_gone(fleet, start, admin):
     die(start)
     Pulse.objects.update(offline_since=timezone.now())

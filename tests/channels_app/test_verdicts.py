@@ -343,7 +343,9 @@ def test_what_failed_while_our_network_was_gone_says_nothing_of_a_server():
 def test_a_server_that_was_dark_before_our_network_went_is_dark_still_when_it_is_back():
     dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
 
-    assert after((failed(NOON + 2 * MINUTE), WELL), server=dark, online_since=NOON + MINUTE).dark_since == NOON
+    still_dark = after((failed(NOON + 2 * MINUTE), WELL), server=dark, online_since=NOON + MINUTE)
+
+    assert (still_dark.dark_since, still_dark.failing_cause_since) == (NOON, NOON + 2 * MINUTE)
 
 
 def test_a_clock_that_was_set_back_hides_no_failure_behind_the_return_of_our_network():
