@@ -16,8 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from channels_app import bell, deadman, outage, witness
 from incidents.notices import moment
 from notifications import announce
-from notifications.announce import Audience, Notice, Text
-from notifications.models import Notification
+from notifications.announce import Notice
 
 SOFT_SECONDS, HARD_SECONDS = 60, 75  # that an errand may take: then it is told to end, then it is ended
 INTERVALS_LATE = 4  # beside what an errand may take: a worker that has gone deaf has ended itself before
@@ -59,13 +58,8 @@ def _notice(since: datetime, *, at: datetime) -> Notice:
         "None has come back since {since}: start the errands' worker, or look into its log. Numbers are watched meanwhile, "
         "but reasons that need a server's whole list are missing."
     )
-    return Notice(
-        dedupe_key=f"errands:{since.timestamp():.0f}",
-        event=Notification.Event.WARNING,
-        tenant_id=None,
-        incident_id=None,
-        texts={Audience.OPERATOR: Text(_("Errands do not come back"), format_lazy(body, since=moment(since, at)))},
-        link="",
+    return announce.warning(
+        f"errands:{since.timestamp():.0f}", _("Errands do not come back"), format_lazy(body, since=moment(since, at))
     )
 
 

@@ -21,7 +21,6 @@ from channels_app import bell, strikes
 from channels_app.due import WATCHED
 from incidents.notices import moment
 from notifications import announce
-from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 from tenants import scope
 
@@ -154,14 +153,7 @@ def tell_operators(health: Health) -> bool:
             return True
         sentence, link = remedy(health)
         body = format_lazy(_("No check since {since}. {remedy}"), since=moment(since, timezone.now()), remedy=sentence)
-        notice = Notice(
-            dedupe_key=key,
-            event=Notification.Event.WARNING,
-            tenant_id=None,
-            incident_id=None,
-            texts={Audience.OPERATOR: Text(_("The watch is not watching"), body)},
-            link=link,
-        )
+        notice = announce.warning(key, _("The watch is not watching"), body, link=link)
         return bool(announce.tell([notice], at=health.at)) or written.exists()
 
 

@@ -19,8 +19,7 @@ from channels_app.due import WATCHED
 from core import clock
 from incidents.notices import moment
 from notifications import announce
-from notifications.announce import Audience, Notice, Text
-from notifications.models import Notification
+from notifications.announce import Notice
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +66,8 @@ def tell_operators() -> None:
 
 def _notice(started_at: datetime, ended_at: datetime, fallen: int, *, at: datetime) -> Notice:
     body = format_lazy(_sentence(fallen), start=moment(started_at, at), end=moment(ended_at, at), n=fallen)
-    return Notice(
-        dedupe_key=f"outage:{started_at.timestamp():.0f}",
-        event=Notification.Event.WARNING,
-        tenant_id=None,
-        incident_id=None,
-        texts={Audience.OPERATOR: Text(_("The watch was away and is back"), body)},
-        link=reverse("overview"),
+    return announce.warning(
+        f"outage:{started_at.timestamp():.0f}", _("The watch was away and is back"), body, link=reverse("overview")
     )
 
 

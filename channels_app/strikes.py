@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels_app.due import WATCHED
 from notifications import announce
-from notifications.announce import Audience, Notice, Text
-from notifications.models import Notification
+from notifications.announce import Notice
 
 TOO_MANY = 2  # in a row: from then on it is looked at alone, whatever it was
 
@@ -44,16 +43,10 @@ def _notice(channel_id: int, number: str, *, at: datetime) -> Notice:
         "Each check of {number} brings down the process that makes it. It is checked alone now: the other numbers are watched, "
         "of this one nothing is known. Look into the worker's log; while the number is switched off, nothing is brought down."
     )
-    return Notice(
-        dedupe_key=f"strikes:{channel_id}:{at:%Y-%m-%d}",
-        event=Notification.Event.WARNING,
-        tenant_id=None,
-        incident_id=None,
-        texts={
-            Audience.OPERATOR: Text(
-                format_lazy(_("{number}: its check brings down the process"), number=number), format_lazy(body, number=number)
-            )
-        },
+    return announce.warning(
+        f"strikes:{channel_id}:{at:%Y-%m-%d}",
+        format_lazy(_("{number}: its check brings down the process"), number=number),
+        format_lazy(body, number=number),
         link=reverse("channel", args=[channel_id]),
     )
 

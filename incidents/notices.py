@@ -13,6 +13,7 @@ from core.durations import spell
 from incidents import advice, instability
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
+from notifications import announce
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
@@ -94,14 +95,7 @@ def offline(*, since: datetime, at: datetime) -> Notice:
         _("No way out since {since}: no number can be checked, and no clinic is told anything. Check this machine's network."),
         since=moment(since, at),
     )
-    return Notice(
-        dedupe_key=f"offline:{since:%Y-%m-%dT%H:%M}",
-        event=Notification.Event.WARNING,
-        tenant_id=None,
-        incident_id=None,
-        texts={Audience.OPERATOR: Text(_("Vigia's own network is gone"), body)},
-        link="",
-    )
+    return announce.warning(f"offline:{since:%Y-%m-%dT%H:%M}", _("Vigia's own network is gone"), body)
 
 
 def _notice(outage: Outage, event: Notification.Event, texts: dict, only: Collection[int] | None = None) -> Notice:

@@ -16,8 +16,7 @@ from core.durations import spell
 from incidents.causes import UNSEEN_ASKED_TO_WAIT, UNSEEN_CUT_OFF, UNSEEN_SEALED_KEY, UNSEEN_SERVER_BACK
 from incidents.notices import moment
 from notifications import announce
-from notifications.announce import Audience, Notice, Text
-from notifications.models import Notification
+from notifications.announce import Notice
 
 _WHY = {
     UNSEEN_ASKED_TO_WAIT: _("{server} asks us to stay away"),
@@ -53,22 +52,15 @@ def _notice(unseen: Unseen, *, at: datetime) -> Notice:
         n,
     )
     where = f"&servidor={unseen.server_id}" if unseen.server_id else ""
-    return Notice(
-        dedupe_key=f"unseen:{unseen.server_id or 'own'}:{unseen.cause}:{since:%Y-%m-%dT%H}",
-        event=Notification.Event.WARNING,
-        tenant_id=None,
-        incident_id=None,
-        texts={
-            Audience.OPERATOR: Text(
-                format_lazy("{}: {}", unseen.server_name or "Vigia", format_lazy(title, n=n)),
-                format_lazy(
-                    body,
-                    n=n,
-                    since=moment(since, at),
-                    length=spell(at - since),
-                    why=format_lazy(_WHY[unseen.cause], server=unseen.server_name),
-                ),
-            )
-        },
+    return announce.warning(
+        f"unseen:{unseen.server_id or 'own'}:{unseen.cause}:{since:%Y-%m-%dT%H}",
+        format_lazy("{}: {}", unseen.server_name or "Vigia", format_lazy(title, n=n)),
+        format_lazy(
+            body,
+            n=n,
+            since=moment(since, at),
+            length=spell(at - since),
+            why=format_lazy(_WHY[unseen.cause], server=unseen.server_name),
+        ),
         link=f"{reverse('overview')}?situacao=sem-verificacao{where}",
     )

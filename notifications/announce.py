@@ -43,6 +43,18 @@ class Notice:
     only: Collection[int] | None = None  # user ids; None: everybody of the audiences
 
 
+def warning(dedupe_key: str, title: Promise, body: Promise, *, link: str = "") -> Notice:
+    """Return what operators alone are to read, and what is no incident's: something about Vigia, or what it cannot see."""
+    return Notice(
+        dedupe_key=dedupe_key,
+        event=Notification.Event.WARNING,
+        tenant_id=None,
+        incident_id=None,
+        texts={Audience.OPERATOR: Text(title, body)},
+        link=link,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     user_id: int
