@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from channels_app import bell
+from channels_app import bell, reachability
 from channels_app.due import LEGACY_FOR, WATCHED
 from channels_app.gateways import MISSING, Listing, evolution
 from core.fields import Secret
@@ -20,6 +20,7 @@ from core.fields import Secret
 log = structlog.get_logger(__name__)
 
 LIST_SECONDS = 30.0
+TICKS_AHEAD = 2  # of the end of a grace: one may come late, and the list takes its time
 LOST_AFTER = timedelta(minutes=5)  # an errand that nobody has begun by then went with its broker
 
 
@@ -41,6 +42,19 @@ def want(server_ids: Collection[int]) -> None:
         sent = list(takewhile(bell.ask_for_list, wanted))
         if len(sent) < len(wanted):
             cursor.execute(_UNSENT, [wanted[len(sent) :]])
+
+
+def want_after_outages() -> None:
+    """Have a server's list asked for shortly before the grace of its return ends: all its numbers are judged at once then.
+
+    Of those that are down, many open their incident with that very look, and few of them may ask why.
+    """
+    ahead = TICKS_AHEAD * timedelta(seconds=settings.HEARTBEAT_TICK_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute(_ARE_JUDGED_SOON, {"grace": reachability.limits().grace, "ahead": ahead})
+        server_ids = [server_id for (server_id,) in cursor.fetchall()]
+    if server_ids:
+        want(server_ids)
 
 
 def refresh(server_id: int) -> None:
@@ -107,6 +121,14 @@ _UNSENT = """
 update channels_app_reachability r set list_wanted_at = null
 from (select server_id from channels_app_reachability where server_id = any(%s) order by server_id for no key update) unsent
 where r.server_id = unsent.server_id
+"""
+
+_ARE_JUDGED_SOON = """
+select r.server_id
+from channels_app_reachability r join channels_app_server s on s.id = r.server_id
+where r.dark_since is null and s.api_key <> ''
+    and r.back_at + %(grace)s between statement_timestamp() and statement_timestamp() + %(ahead)s
+    and (r.list_asked_at is null or r.list_asked_at < r.back_at + %(grace)s - %(ahead)s)
 """
 
 _CLAIM = """

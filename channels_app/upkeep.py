@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import deadman, errands, outage, ping, reachability, strikes
+from channels_app import deadman, errands, listing, outage, ping, reachability, strikes
 from channels_app.due import WATCHED
 from channels_app.fleet import week
 from core.database import is_away
@@ -42,6 +42,7 @@ def keep_up() -> None:
     _try(errands.keep_up)
     _try(_beat_the_pulse)
     _try(reachability.keep_up)
+    _try(listing.want_after_outages)
     _try(outage.tell_operators)
     _try(strikes.tell_operators)
     _try(ping.send_if_healthy)

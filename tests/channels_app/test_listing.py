@@ -1,5 +1,6 @@
 """A server's own list, kept beside its channels: real HTTP to the simulator, the real database."""
 
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 
@@ -7,9 +8,11 @@ import pytest
 from celery import current_app
 from django.utils import timezone
 
-from channels_app import bell, listing, tasks, upkeep
-from channels_app.models import Channel, Reachability, Watch
+from channels_app import bell, listing, tasks, upkeep, watch
+from channels_app.models import Channel, Reachability, Server, Watch
+from channels_app.reasons import MOST_ASKED
 from channels_app.turns import Turns
+from incidents.models import Incident
 from tests.support import people
 from tests.support.raw_server import ok, raw_server
 from tests.support.simulator import simulator
@@ -98,6 +101,63 @@ def test_what_the_broker_did_not_take_is_wanted_still(three, monkeypatch):
     listing.want(three)
 
     assert sorted(servers_asked_for()) == three
+
+
+@pytest.mark.parametrize(
+    ("known", "is_wanted"),
+    [
+        ({"back_at": -45 * SECOND}, True),
+        ({"back_at": -45 * SECOND, "list_asked_at": -MINUTE}, True),
+        ({"back_at": -45 * SECOND, "list_asked_at": -SECOND}, False),
+        ({"back_at": -30 * SECOND}, False),
+        ({"back_at": -61 * SECOND}, False),
+        ({}, False),
+    ],
+    ids=["soon", "a list of before", "a list of now", "not yet", "over", "never down"],
+)
+def test_the_list_of_a_server_that_is_back_is_asked_for_before_its_numbers_are_judged(three, known, is_wanted):
+    now = timezone.now()
+    Reachability.objects.filter(server=three[0]).update(**{name: now + ago for name, ago in known.items()})
+
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    assert servers_asked_for() == three[:1] * is_wanted
+
+
+def test_a_server_that_is_down_again_is_not_asked_for_its_list(clinic, three):
+    now = timezone.now()
+    people.channel(clinic, Server.objects.get(pk=three[0]))
+    is_down = {"dark_since": now - SECOND, "dark_cause": "server_unreachable"}
+    Reachability.objects.filter(server=three[0]).update(back_at=now - 45 * SECOND, **is_down)
+
+    upkeep.keep_up()
+
+    assert servers_asked_for() == []
+
+
+def test_every_number_that_is_down_when_its_server_is_back_is_told_with_its_reason(clinic, simulator, server, settings):
+    """Judged at one moment, at the end of the grace, and more of them than may ask for their reason."""
+    settings.HEARTBEAT_TIMEOUT_SECONDS = 1
+    phones = [simulator.phone(f"maria-{n}") for n in range(2 * MOST_ASKED + 2)]
+    for phone in phones:
+        phone.logs_out()
+        people.channel(clinic, server, instance_name=phone.name, heartbeat_threshold_minutes=1)
+    upkeep.keep_up()
+    servers_asked_for()
+    now = timezone.now()
+    in_its_outage = {"connection_status": "error", "cause": "server_unreachable", "raw_state": "timeout"}
+    past_the_threshold = {"first_unhealthy_at": now - 5 * MINUTE, "bad_seconds": 180, "last_verdict_at": now - 2 * MINUTE}
+    Watch.objects.update(**in_its_outage, **past_the_threshold, paired_at=now - HOUR, integration="WHATSAPP-BAILEYS")
+
+    Reachability.objects.update(back_at=now - 45 * SECOND)
+    upkeep.keep_up()
+    for server_id in servers_asked_for():
+        listing.refresh(server_id)
+    Reachability.objects.update(back_at=now - 61 * SECOND)
+    watch.look_at_what_is_due()
+
+    assert Counter(Incident.objects.values_list("cause", flat=True)) == {"logged_out": len(phones)}
 
 
 def test_each_channel_gets_its_row(clinic, simulator, server):
