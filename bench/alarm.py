@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # this file is run by its path
@@ -28,6 +28,7 @@ from django.conf import settings
 from bench import fleet, phones, product, sheet
 from bench.plan import Number
 from bench.product import note
+from channels_app import verdicts
 from core import clock
 from demo.simulator.messages import NEVER
 from incidents.models import Incident
@@ -46,7 +47,7 @@ class Outage:
     begins: float  # seconds after the part's own begin
     dropped: float = 0.0  # by the monotonic clock, the moment before the simulator was told
     alerted: float = float("inf")  # the end of the first poll that saw the notification: its commit was before that
-    found: float = float("inf")  # when the look began that saw it first
+    found: float = float("inf")  # when the look began that saw it first; never where the incident opened by its server's
 
     @property
     def seconds(self) -> float:
@@ -156,14 +157,18 @@ def _told(names: Iterable[str]) -> set[str]:
 
 
 def _add_when_found(outages: list[Outage]) -> None:
-    """By the incident's own begin, told by the database's clock: the two run on one machine."""
+    """By the readings of their incidents, told by the database's clock: the two run on one machine.
+
+    Where many numbers of one server hang it may count as down for a moment, and that is what such a reading found.
+    """
     now = clock.anchor(clock.database_now())
     names = [outage.number.name for outage in outages]
-    began = Incident.objects.filter(channel__instance_name__in=names).values_list("channel__instance_name", "started_at")
-    found = dict(began)
+    incidents = Incident.objects.filter(channel__instance_name__in=names)
+    readings = dict(incidents.values_list("channel__instance_name", "readings"))
     for outage in outages:
-        if at := found.get(outage.number.name):
-            outage.found = now.monotonic - (now.at - at) / timedelta(seconds=1)
+        ours = (kept for kept in readings.get(outage.number.name, ()) if kept["cause"] not in verdicts.SERVER_WIDE)
+        if first := next(ours, None):
+            outage.found = now.monotonic - (now.at - datetime.fromisoformat(first["at"])) / timedelta(seconds=1)
 
 
 class Simulated:
@@ -242,6 +247,7 @@ def as_table(parts: list[Part]) -> str:
 
 
 def _two(part: Part, of: Callable[[Outage], float]) -> str:
+    part = replace(part, outages=[outage for outage in part.outages if outage.found < float("inf")])
     return f"{_at(part, 50, of):.1f}, {_at(part, 100, of):.1f}"
 
 

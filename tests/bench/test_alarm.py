@@ -1,14 +1,18 @@
 """The bench of the alarm still runs, and shows nothing where somebody was not told."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bench import alarm, fleet, phones
 from bench.alarm import Outage, Part
-from channels_app.models import Watch
+from channels_app.models import Channel, Watch
+from core import clock
+from incidents.models import Incident
 from tests.bench.running import run_bench
 
+SECOND = timedelta(seconds=1)
 PLAN = list(phones.well(10, 2))
 
 
@@ -48,6 +52,21 @@ def test_an_outage_of_which_nobody_was_told_is_a_mistake(all_well):
     assert "all others well: 1 that are 'banned' read as connected (open)" in found
     assert "all others well: 0 open incidents where 1 were expected" in found
     assert any("of 1 outages nobody was told" in what for what in found)
+
+
+@pytest.mark.parametrize(("cause", "ago"), [("logged_out", 5), ("server_unreachable", 2)])
+def test_an_outage_is_found_by_the_first_reading_that_is_not_its_servers(all_well, cause, ago):
+    now = clock.anchor(clock.database_now())
+    before = [{"at": (now.at - seconds * SECOND).isoformat(), "cause": cause} for seconds in (5, 4)]
+    last = {"at": (now.at - 2 * SECOND).isoformat(), "cause": "logged_out"}
+    channel = Channel.objects.get(instance_name="number-3")
+    of = {"tenant": channel.tenant, "channel": channel, "readings": [*before, last]}
+    Incident.objects.create(kind="disconnected", cause="logged_out", started_at=now.at, opened_at=now.at, **of)
+    outage = Outage(PLAN[3], "logged_out", 0)
+
+    alarm._add_when_found([outage])
+
+    assert round(now.monotonic - outage.found) == ago
 
 
 def test_a_number_that_fell_without_a_script_is_a_mistake(all_well):
