@@ -10,11 +10,12 @@ from enum import StrEnum
 
 from django.db import connection
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from channels_app import due, fleet
-from channels_app.models import Channel
+from channels_app.models import Channel, Sweep, looked_at_since
 from tenants.models import User
 
 MOST_CHECKS = 200  # beyond it, one check of everything costs less
@@ -74,9 +75,8 @@ def apply(action: Action, ids: list[int], *, by: User, minutes: int | None = Non
 
 
 def _check(channels, by: User) -> str:
-    waiting = Q(watch__requested_at__isnull=False) & (
-        Q(watch__look_started_at=None) | Q(watch__look_started_at__lt=F("watch__requested_at")) | ~Q(watch__lease_until=None)
-    )
+    recently_asked = Q(watch__requested_at__gt=Now() - Sweep.WAITED_FOR)
+    waiting = recently_asked & ~looked_at_since(F("watch__requested_at"))
     watched = list(channels.watched().exclude(waiting)[: MOST_CHECKS + 1])
     if len(watched) > MOST_CHECKS:
         fleet.check_everything(by=by)

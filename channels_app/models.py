@@ -216,7 +216,7 @@ WATCHED = Q(provider=Channel.Provider.EVOLUTION_API, is_active=True, archived_at
 
 
 class Watch(models.Model):
-    """What the watch knows of one channel. Written by the service alone: `due` claims, `watch` flushes.
+    """What the watch knows of one channel. Written by the service alone: `due` claims, `flush` writes what was seen.
 
     No index holds a column that every look writes, and the pages keep room: 100 % of the updates stay HOT.
     """
@@ -280,6 +280,17 @@ class Watch(models.Model):
     def cause_title(self) -> str:
         return str(CAUSES[self.cause].title) if self.cause in CAUSES else self.cause
 
+    def is_waited_for(self, asked_at: datetime | None, *, now: datetime) -> bool:
+        """Was a look asked for at this moment that has not ended yet? After a quarter of an hour nobody waits any more.
+
+        A look that was in flight when asked does not count: as `looked_at_since` has it, for a watch that is at hand.
+        """
+        if asked_at is None or now - asked_at > Sweep.WAITED_FOR:
+            return False
+        began, verdict = self.look_started_at, self.last_verdict_at
+        has_ended = began is not None and began >= asked_at and self.lease_until is None
+        return not has_ended and (verdict is None or verdict < asked_at)
+
 
 class ConnectionPeriod(models.Model):
     """An interval of one status and cause of one channel. A new row only when they change, or after a blind gap."""
@@ -313,8 +324,8 @@ class ConnectionPeriod(models.Model):
         return f"{self.channel}: {self.get_status_display()}"
 
 
-def looked_at_since(asked_at: datetime | OuterRef) -> Q:
-    """The condition for a channel that a look which began after this moment has ended. `Number.is_waited_for` is its twin."""
+def looked_at_since(asked_at: datetime | F) -> Q:
+    """The condition for a channel that a look which began after this moment has ended. `Watch.is_waited_for` is its twin."""
     has_verdict = Q(watch__last_verdict_at__gte=asked_at)  # a verdict's time is its look's start
     return has_verdict | Q(watch__look_started_at__gte=asked_at, watch__lease_until=None)
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from channels_app import availability, reachability, stretches
 from channels_app.availability import Week
-from channels_app.models import Channel, ConnectionPeriod, Sweep, Watch
+from channels_app.models import Channel, ConnectionPeriod, Watch
 from incidents.advice import Subject
 from incidents.causes import CAUSES
 from incidents.models import Incident
@@ -84,12 +84,7 @@ class Number:
         return self.is_late and self.watch.last_verdict_at is not None
 
     def is_waited_for(self, asked_at: datetime | None) -> bool:
-        """Was a look asked for at this moment that has not ended yet? After a quarter of an hour nobody waits any more."""
-        if asked_at is None or not self.is_watched or self.now - asked_at > Sweep.WAITED_FOR:
-            return False
-        began, verdict = self.watch.look_started_at, self.watch.last_verdict_at
-        has_ended = began is not None and began >= asked_at and self.watch.lease_until is None
-        return not has_ended and (verdict is None or verdict < asked_at)  # as `looked_at_since` has it
+        return self.is_watched and self.watch.is_waited_for(asked_at, now=self.now)
 
     @property
     def seen_until(self) -> datetime:

@@ -116,10 +116,9 @@ class Story:
 
     @property
     def check_asked_at(self) -> datetime | None:
-        """When a look was asked for that has not come yet. A look in flight when it was asked for does not count."""
-        watch = self._watch
-        asked = watch and watch.requested_at
-        return asked if asked and (watch.last_health_check is None or watch.last_health_check < asked) else None
+        """When a look was asked for that has not come yet."""
+        asked_at = self._watch and self._watch.requested_at
+        return asked_at if asked_at and self._watch.is_waited_for(asked_at, now=self._now) else None
 
     @property
     def may_check(self) -> bool:

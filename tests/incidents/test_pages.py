@@ -180,6 +180,19 @@ def test_the_page_asks_for_itself_while_it_is_open_and_stops_when_it_is_over(cha
     assert 'id="said"' in fragment
 
 
+@pytest.mark.parametrize(("seconds_after", "is_waiting"), [(-1, True), (1, False)], ids=["in flight when asked", "begun after"])
+def test_the_page_waits_for_a_look_that_began_after_it_was_asked_for(channel, admin, see, seconds_after, is_waiting):
+    incident = opened(channel)
+    asked_at = timezone.now() - timedelta(seconds=20)
+    began_at = asked_at + timedelta(seconds=seconds_after)
+    ended = {"last_verdict_at": began_at, "last_health_check": timezone.now(), "look_started_at": began_at}
+    Watch.objects.create(channel=channel, tenant=channel.tenant, requested_at=asked_at, **ended)
+
+    text = see(admin, page_of(incident, "incident-now")).content.decode()
+
+    assert ("Verificação pedida" in text) is ("every 2s" in text) is is_waiting
+
+
 def test_the_fragment_leaves_alone_what_a_person_is_writing(channel, admin, see):
     assert "<textarea" not in see(admin, page_of(opened(channel), "incident-now")).content.decode()
 
