@@ -155,7 +155,7 @@ class _Row:
 
     def state(self, seen: Reading, server: ServerState) -> WatchState:
         """What the watch knew. Falls with the server are none of the number's own, and make it no unstable one."""
-        is_its_servers = server.is_dark and self.is_its_servers(seen)
+        is_down_with_it = server.is_dark and self.concerns_every_number(seen)
         fell_with_it = verdicts.is_in_outage(server, self.first_unhealthy_at)
         return WatchState(
             run=Run(
@@ -167,9 +167,9 @@ class _Row:
             incident_open=self.incident_open,
             unstable_open=self.unstable_open,
             is_paired=self.paired_at is not None or _shows_pairing(seen),
-            was_healthy=None if is_its_servers or fell_with_it else self.was_healthy,
+            was_healthy=None if is_down_with_it or fell_with_it else self.was_healthy,
             health_changes=self.own_changes(server),
-            opened_before=() if is_its_servers else tuple(self.opened_before),
+            opened_before=() if is_down_with_it else tuple(self.opened_before),
             last_verdict_at=self.last_verdict_at,
             unseen_since=self.unseen_since,
         )
@@ -185,7 +185,7 @@ class _Row:
             return ()
         return tuple(at for at in self.health_changes if not verdicts.is_in_outage(server, at))
 
-    def is_its_servers(self, seen: Reading) -> bool:
+    def concerns_every_number(self, seen: Reading) -> bool:
         return verdicts.concerns_every_number(seen.cause, has_own_token=self.has_own_token)
 
     def streak(self, seen: Reading) -> int:
@@ -223,8 +223,8 @@ class _Judged:
         return self.seen.health is not Health.UNSEEN
 
     @property
-    def is_its_servers(self) -> bool:
-        return self.row.is_its_servers(self.seen)
+    def concerns_every_number(self) -> bool:
+        return self.row.concerns_every_number(self.seen)
 
     @property
     def changes_period(self) -> bool:
@@ -364,19 +364,20 @@ def _put_on_record(judged: list[_Judged], servers: Servers) -> Counter:
 
 def _with_their_servers(staying: list[_Judged], servers: Servers) -> Iterator[Bad]:
     """Have the server's own incident opened where that has come down since: it may have no number left that opens one."""
-    down = [item for item in staying if item.is_its_servers and not item.row.has_parent]
+    down = [item for item in staying if item.concerns_every_number and not item.row.has_parent]
     servers.open_incidents(
         item.row.server_id for item in down if servers.is_dark_for(item.row.server_id, item.policy.threshold, at=item.seen.at)
     )
     for item in staying:
-        yield replace(item.bad(), is_its_servers=item.is_its_servers and servers.is_dark(item.row.server_id))
+        is_down_with_it = item.concerns_every_number and servers.is_dark(item.row.server_id)
+        yield replace(item.bad(), is_down_with_its_server=is_down_with_it)
 
 
 def _with_parents(opening: list[_Judged], servers: Servers) -> Iterator[Bad]:
     """Hang what opens because its server is down on the server's incident."""
-    parents = servers.open_incidents(item.row.server_id for item in opening if item.is_its_servers)
+    parents = servers.open_incidents(item.row.server_id for item in opening if item.concerns_every_number)
     for item in opening:
-        yield replace(item.bad(), parent_id=parents.get(item.row.server_id) if item.is_its_servers else None)
+        yield replace(item.bad(), parent_id=parents.get(item.row.server_id) if item.concerns_every_number else None)
 
 
 _READ = {

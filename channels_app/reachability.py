@@ -295,6 +295,7 @@ def _write_offline(since: datetime | None) -> bool:
 
 
 _OF_NETWORK = len(fields(Network))
+_LITERALS = {None: "null", 0: "0", "": "''"}
 _STATE = [field.name for field in fields(ServerState)]
 _TYPES = {
     "latency_ms": "float8",
@@ -303,6 +304,7 @@ _TYPES = {
     "failing_cause": "text",
     "dark_cause": "text",
 }
+_NOTHING_FAILS = ", ".join(f"{name} = {_LITERALS[value]}" for name, value in verdicts.NOTHING_FAILS.items())
 _COLUMNS = ", ".join(f"r.{name}" for name in _STATE)
 
 ADOPT = """
@@ -339,8 +341,7 @@ where c.server_id = any(%s) and w.connection_status not in ('error', 'unknown') 
 # A server whose own key is refused, and of which no number is asked for with that key any more: no look will ever deny it.
 _NOBODY_NEEDS_ITS_KEY = f"""
 update channels_app_reachability r
-set dark_since = null, dark_cause = '', was_dark_since = dark_since, back_at = statement_timestamp(),
-    failed_looks = 0, failed_on_healthy = 0, failing_since = null, failing_cause = '', failing_cause_since = null
+set dark_since = null, dark_cause = '', was_dark_since = dark_since, back_at = statement_timestamp(), {_NOTHING_FAILS}
 where r.dark_cause = 'key_rejected' and exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
     where c.server_id = r.server_id and {WATCHED})
@@ -392,9 +393,8 @@ group by c.server_id, c.tenant_id
 # A server on which nothing is watched any more: nobody will ever see it answer.
 _IS_LEFT = f"""
 update channels_app_reachability r
-set dark_since = null, dark_cause = '', failed_looks = 0, failed_on_healthy = 0, failing_since = null,
-    failing_cause = '', failing_cause_since = null
-where coalesce(r.dark_since, r.failing_since) is not null and not exists (
+set dark_since = null, dark_cause = '', refused_since = null, {_NOTHING_FAILS}
+where coalesce(r.dark_since, r.failing_since, r.refused_since) is not null and not exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
     where c.server_id = r.server_id and {WATCHED})
 returning r.server_id

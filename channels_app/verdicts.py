@@ -79,7 +79,7 @@ class ServerState:
         return self.dark_since is not None
 
 
-_NOTHING_FAILS = {
+NOTHING_FAILS = {
     "failed_looks": 0,
     "failed_on_healthy": 0,
     "failing_since": None,
@@ -209,7 +209,7 @@ def _without_failures_before(at: datetime, server: ServerState) -> ServerState:
         server = _without_failing_cause(server)
     if server.is_dark or server.failing_since is None or server.failing_since > at:
         return server
-    return replace(server, **_NOTHING_FAILS)
+    return replace(server, **NOTHING_FAILS)
 
 
 def _without_failing_cause(server: ServerState) -> ServerState:
@@ -220,7 +220,7 @@ def _is_there(server: ServerState, at: datetime) -> ServerState:
     if server.last_success_at and at <= server.last_success_at:
         return server
     ended = {"was_dark_since": server.dark_since, "back_at": at} if server.is_dark else {}
-    return replace(server, **_NOTHING_FAILS, last_success_at=at, dark_since=None, dark_cause="", **ended)
+    return replace(server, **NOTHING_FAILS, last_success_at=at, dark_since=None, dark_cause="", **ended)
 
 
 def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:

@@ -43,7 +43,7 @@ class Bad:
     readings: list[dict] = field(default_factory=list)  # of the run so far; kept with the incident that opens
     threshold_minutes: int | None = None  # in force now; kept with the incident that opens
     parent_id: int | None = None  # its server's incident, where that is what is wrong: then nobody is told of this one
-    is_its_servers: bool = False  # that is down as a whole, and has an incident of its own: nobody's turn comes by it
+    is_down_with_its_server: bool = False  # which is down as a whole, and has an incident of its own: nobody's turn comes by it
     cause_holds: bool = False  # two readings in a row had it
     is_unstable: bool = False  # it keeps falling and coming back, and may be up just now
     drops: int = 0  # of an unstable channel: how often it fell
@@ -102,7 +102,7 @@ def keep_incidents(bad: Iterable[Bad]) -> None:
     kept = [(incident, bad[incident.channel_id]) for incident in standing]
     _change_causes([(incident, item) for incident, item in kept if incident.cause != item.cause])
     at = max(item.seen.at for item in bad.values())
-    own = [(incident, item) for incident, item in kept if incident.parent_id is None and not item.is_its_servers]
+    own = [(incident, item) for incident, item in kept if incident.parent_id is None and not item.is_down_with_its_server]
     _tell_opened([_outage(i.pk, item, i.started_at) for i, item in own if i.notified_at is None], at=at)
     turned = [
         _outage(incident.pk, item, incident.started_at)

@@ -13,9 +13,9 @@ from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import HAS_INCIDENT, Pill, Selection, ended_in_week, everyone
 from channels_app.fleet.standing import Group, late
 from channels_app.models import Sweep, looked_at_since
+from channels_app.verdicts import SERVER_WIDE
 
-# Whatever number is asked for
-_FAILING = ("server_unreachable", "server_error", "key_rejected", "wrong_address", "certificate", "address_refused")
+_ITS_SERVERS_FAULT = Q(watch__cause__in=SERVER_WIDE) | Q(watch__cause="key_rejected", own_token="")
 
 OF_PILL = {  # which field of a tally a pill counts
     Pill.ALL: "everyone",
@@ -142,7 +142,7 @@ def _facts(selection: Selection, now: datetime, sweep: Sweep | None) -> dict[str
     """What PostgreSQL has to say of a number beside its group; what follows from them is said in Python."""
     looked_at = looked_at_since(sweep.started_at) if sweep else Q()
     return {
-        "server_fails": Q(watch__cause__in=_FAILING),
+        "server_fails": _ITS_SERVERS_FAULT,
         "checked_late": late(now),
         "looked_at": looked_at,
         "has_incident": HAS_INCIDENT,

@@ -619,6 +619,17 @@ def test_a_witness_is_left_alone_when_nothing_is_watched_any_more_on_the_server_
     assert bell.ask_the_witness not in callbacks
 
 
+def test_nothing_is_left_of_failures_at_a_server_on_which_nothing_is_watched_any_more(fleet, start):
+    see(no_route, start, only=fleet[:1])
+    Reachability.objects.update(refused_since=start)
+    Channel.objects.update(is_active=False)
+
+    upkeep.keep_up()
+
+    fails = Reachability.objects.values(*verdicts.NOTHING_FAILS, "refused_since").get()
+    assert fails == {**verdicts.NOTHING_FAILS, "refused_since": None}
+
+
 @pytest.mark.parametrize(("failing", "asked"), [(True, 1), (False, 0)], ids=["a server fails", "all answer"])
 def test_a_tick_has_the_witness_asked_only_while_a_server_fails(
     fleet, start, settings, django_capture_on_commit_callbacks, failing, asked

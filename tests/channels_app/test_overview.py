@@ -263,6 +263,26 @@ def test_a_server_that_is_down_stands_first(desk, number):
     assert [line.name for line, *_rest in desk.get(PAGE).context["servers"]] == ["b", "a"]
 
 
+@pytest.mark.parametrize(
+    ("cause", "own_token", "word"),
+    [
+        ("invalid_answer", "", "Failing in part"),
+        ("key_rejected", "", "Failing in part"),
+        ("key_rejected", "token-of-one", "Up"),
+        ("instance_missing", "", "Up"),
+    ],
+)
+def test_a_server_is_said_to_fail_by_what_concerns_each_of_its_numbers(desk, number, cause, own_token, word):
+    server = people.server()
+    number("error", cause, on=server, own_token=own_token)
+    for _ in range(2):
+        number(on=server)
+
+    ((line, *_rest),) = desk.get(PAGE).context["servers"]
+
+    assert word in line.state
+
+
 def test_servers_are_counted_apart_and_the_whole_is_their_sum(number):
     ours, theirs = people.server(name="a"), people.server(name="b")
     number(on=ours), number(*ELSE, on=ours, incident=True), number(on=theirs)
@@ -693,6 +713,18 @@ def test_a_double_click_asks_for_each_check_once(desk, number):
     desk.post(f"{PAGE}/lote/confirmar", form)
 
     assert Sweep.objects.count() == 2
+
+
+def test_a_number_that_was_asked_for_and_looked_at_before_is_asked_for_again_while_it_is_looked_at(desk, number):
+    one = number()
+    now = timezone.now()
+    minute = timedelta(minutes=1)
+    earlier = {"requested_at": now - 2 * minute, "last_verdict_at": now - minute}
+    Watch.objects.update(**earlier, look_started_at=now, lease_until=now + minute)
+
+    desk.post(f"{PAGE}/lote/confirmar", {"acao": "verificar", "numeros": ids(one)})
+
+    assert Sweep.objects.count() == 1
 
 
 @pytest.mark.parametrize(
