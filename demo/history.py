@@ -20,7 +20,7 @@ from channels_app import due
 from channels_app.models import Channel, ConnectionPeriod, Watch
 from demo import fleet
 from demo.simulator.phones import OFFICIAL_API
-from incidents import ledger, servers
+from incidents import actions, ledger, servers
 from incidents.advice import Subject
 from incidents.causes import CAUSES
 from incidents.ledger import Bad, Recovered
@@ -287,9 +287,9 @@ def _somebody_takes_care(channel: Channel, outage: Outage, opened_at: datetime) 
     if person is None:
         return
     with suppress(Incident.DoesNotExist, PermissionDenied):
-        ledger.take(incident.pk, by=person, at=opened_at + TAKEN_AFTER)
+        actions.take(incident.pk, by=person, at=opened_at + TAKEN_AFTER)
         if outage.note:
-            ledger.note(incident.pk, outage.note, by=person, at=opened_at + NOTED_AFTER)
+            actions.note(incident.pk, outage.note, by=person, at=opened_at + NOTED_AFTER)
 
 
 def _reading(stage: Stage, at: datetime) -> Reading:

@@ -1,11 +1,9 @@
 """The list of incidents, filtered by what stands in the address. A value that does not exist filters nothing."""
 
-from collections import defaultdict
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -100,21 +98,6 @@ class Filters:
 
     def _options(self, name: str) -> list[Option]:
         return [Option(str(v), str(label), v == self.chosen.get(name)) for v, label in self._choices[name].items()]
-
-
-def unstable_times(
-    channel_ids: Collection[int], *, since: datetime, now: datetime
-) -> dict[int, list[tuple[datetime, datetime]]]:
-    """Return start and end of each incident of instability that lasted beyond `since`, by channel; one that is open ends now.
-
-    What `availability.week` draws over the periods. One query, by the index on channel and start.
-    """
-    lasting = Q(resolved_at=None) | Q(resolved_at__gt=since)
-    incidents = Incident.objects.filter(lasting, kind=Incident.Kind.UNSTABLE, channel__in=channel_ids, started_at__lt=now)
-    times: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for channel_id, start, end in incidents.order_by("started_at").values_list("channel", "started_at", "resolved_at"):
-        times[channel_id].append((start, end or now))
-    return times
 
 
 def query(parameters: dict[str, str]) -> str:

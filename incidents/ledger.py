@@ -1,17 +1,15 @@
-"""What is on record: incidents open, change and resolve here, and nowhere else.
+"""What is on record of numbers: their incidents open, change and resolve here. Those of servers do so in `servers`.
 
 Each function runs inside the caller's transaction, the one that also writes the watch's state, and speaks only of the
 rows that this transaction won. Several workers may be told the same: the database lets one of them win.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
@@ -24,13 +22,11 @@ from incidents.readings import Reading
 from incidents.telling import tell
 from notifications import announce
 from notifications.models import Notification
-from tenants import scope
 from tenants.models import Membership, User
 
 log = structlog.get_logger(__name__)
 
 FELL_AGAIN_WITHIN = timedelta(minutes=10)  # of a recovery: the incident follows the one before it
-DOUBLE_CLICK = timedelta(seconds=30)  # the same note by the same person within it was sent twice by mistake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,59 +155,6 @@ def close_incidents(resolutions: dict[int, str]) -> list[int]:
 def warn_offline(since: datetime, *, at: datetime) -> None:
     """Tell the operators once that our own network has been gone since then."""
     announce.tell([notices.offline(since=since, at=at)], at=at)
-
-
-def take(incident_id: int, *, by: User, at: datetime) -> bool:
-    """Write down that this person takes care of it. False where somebody already does, or where it is over.
-
-    Like `note` and `false_alarm`: for its clinic's admins and for operators. Raises Incident.DoesNotExist for whoever
-    may not even see it, PermissionDenied for its readers.
-    """
-    with _acting_on(incident_id, by) as incident:
-        if incident.taken_by_id is not None or incident.resolved_at is not None:
-            return False
-        Incident.objects.filter(pk=incident.pk).update(taken_by=by, taken_at=at)
-        _put_on_timeline(incident, IncidentEvent.Kind.TAKEN, by=by, at=at)
-    return True
-
-
-def note(incident_id: int, text: str, *, by: User, at: datetime) -> bool:
-    """Add a note of at most MOST_NOTE_CHARACTERS. False where this person has just said the same: a double click."""
-    with _acting_on(incident_id, by) as incident:
-        just_said = IncidentEvent.objects.filter(
-            incident=incident, kind=IncidentEvent.Kind.NOTE, by=by, text=text, at__gt=at - DOUBLE_CLICK
-        )
-        if just_said.exists():
-            return False
-        _put_on_timeline(incident, IncidentEvent.Kind.NOTE, by=by, at=at, text=text)
-    return True
-
-
-def false_alarm(incident_id: int, *, by: User, at: datetime) -> bool:
-    """Write down that this person found nothing wrong: the readings stay. False where they said so before."""
-    with _acting_on(incident_id, by) as incident:
-        if IncidentEvent.objects.filter(incident=incident, kind=IncidentEvent.Kind.FALSE_ALARM, by=by).exists():
-            return False
-        _put_on_timeline(incident, IncidentEvent.Kind.FALSE_ALARM, by=by, at=at)
-    return True
-
-
-@contextmanager
-def _acting_on(incident_id: int, person: User) -> Iterator[Incident]:
-    """Check the right, enter service scope and lock the incident: two clicks come one after the other."""
-    with scope.use(scope.SERVICE):
-        incident = Incident.objects.select_for_update(no_key=True).get(pk=incident_id)
-        if not (person.is_active and person.is_saas_admin):
-            mine = Membership.objects.in_force().filter(user=person, tenant=incident.tenant_id).first()
-            if mine is None:
-                raise Incident.DoesNotExist
-            if mine.role not in Membership.ADMIN_ROLES:
-                raise PermissionDenied
-        yield incident
-
-
-def _put_on_timeline(incident: Incident, kind: IncidentEvent.Kind, **what: object) -> None:
-    IncidentEvent.objects.create(tenant_id=incident.tenant_id, incident=incident, kind=kind, **what)
 
 
 def _outage(incident_id: int, bad: Bad, started_at: datetime) -> Outage:

@@ -1,4 +1,7 @@
-"""What went wrong, on record: incidents and their timelines. `ledger` alone writes here."""
+"""What went wrong, on record: incidents and their timelines.
+
+Written by `ledger` (numbers), `servers`, `actions` (people) and `telling` (who was told).
+"""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from incidents import ledger, moments, story
+from incidents import actions, moments, story
 from incidents.history import Filters
 from incidents.models import MOST_NOTE_CHARACTERS, Incident
 from incidents.readings import clean_text
@@ -53,13 +53,13 @@ def incident_now(request, pk: int):
 @signed_in
 @require_POST
 def take(request, pk: int):
-    return _act(request, pk, ledger.take)
+    return _act(request, pk, actions.take)
 
 
 @signed_in
 @require_POST
 def false_alarm(request, pk: int):
-    return _act(request, pk, ledger.false_alarm)
+    return _act(request, pk, actions.false_alarm)
 
 
 @signed_in
@@ -68,11 +68,11 @@ def note(request, pk: int):
     typed = request.POST.get("nota", "").replace("\r\n", "\n").strip()
     text = "\n".join(clean_text(line, MOST_NOTE_CHARACTERS * 2) for line in typed.split("\n"))
     if text and len(text) <= MOST_NOTE_CHARACTERS:
-        return _act(request, pk, ledger.note, text)
+        return _act(request, pk, actions.note, text)
     error = _("Write at most {n} characters.").format(n=MOST_NOTE_CHARACTERS) if text else _("Write what was seen or done.")
     found = _find(request, pk)
     if not Story(found, request.user, request.membership).may_act:
-        return _act(request, pk, ledger.note, text)  # the refusal is the ledger's
+        return _act(request, pk, actions.note, text)  # the refusal is the action's
     show = _live if request.htmx else _page
     return show(request, found, note_error=error, note_text=text)
 
@@ -90,7 +90,7 @@ def _act(request, pk: int, deed, *what: str):
     deed(pk, *what, by=request.user, at=timezone.now())
     if not request.htmx:
         return redirect("incident", pk)
-    is_note = deed is ledger.note
+    is_note = deed is actions.note
     return _live(request, _find(request, pk), note_saved=is_note, acted=not is_note)
 
 

@@ -15,7 +15,7 @@ from channels_app import bell, invariants, pruning, tasks
 from channels_app.models import ConnectionPeriod, Sweep, Watch
 from config.beat import Scheduler
 from core.pruning import HISTORY_IS_KEPT
-from incidents import ledger
+from incidents import actions
 from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
 from tenants import scope
@@ -102,7 +102,7 @@ def test_an_incident_goes_with_its_timeline_and_its_notes(channel):
     old, young = incident(channel, LONG_AGO), incident(channel, LATELY)
     admin = people.admin_of(channel.tenant)
     with scope.use(scope.SERVICE):
-        ledger.note(old.pk, "Era o aparelho", by=admin, at=LONG_AGO)
+        actions.note(old.pk, "Era o aparelho", by=admin, at=LONG_AGO)
 
     assert goes(old, young) == [True, False]
     assert set(IncidentEvent.objects.values_list("incident", flat=True)) == {young.pk}

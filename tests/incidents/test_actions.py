@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 
-from incidents import ledger
+from incidents import actions, ledger
 from incidents.models import Incident, IncidentEvent
 from tenants import scope
 from tests.support import people
@@ -32,7 +32,7 @@ def lines(kind):
 
 
 def test_who_takes_an_incident_stands_on_it_and_on_its_timeline(incident, admin):
-    assert ledger.take(incident.pk, by=admin, at=LATER)
+    assert actions.take(incident.pk, by=admin, at=LATER)
 
     incident.refresh_from_db()
     assert (incident.taken_by, incident.taken_at) == (admin, LATER)
@@ -41,10 +41,10 @@ def test_who_takes_an_incident_stands_on_it_and_on_its_timeline(incident, admin)
 
 
 def test_the_second_who_takes_it_changes_nothing(incident, admin, operator):
-    ledger.take(incident.pk, by=admin, at=LATER)
+    actions.take(incident.pk, by=admin, at=LATER)
 
-    assert not ledger.take(incident.pk, by=operator, at=LATER + MINUTE)
-    assert not ledger.take(incident.pk, by=admin, at=LATER + MINUTE)
+    assert not actions.take(incident.pk, by=operator, at=LATER + MINUTE)
+    assert not actions.take(incident.pk, by=admin, at=LATER + MINUTE)
 
     incident.refresh_from_db()
     assert (incident.taken_by, incident.taken_at, lines("taken").count()) == (admin, LATER, 1)
@@ -52,24 +52,24 @@ def test_the_second_who_takes_it_changes_nothing(incident, admin, operator):
 
 def test_what_is_over_is_not_taken(incident, channel, admin):
     ledger.resolve_incidents([recovered(channel)])
-    assert not ledger.take(incident.pk, by=admin, at=LATER)
+    assert not actions.take(incident.pk, by=admin, at=LATER)
     assert not lines("taken").exists()
 
 
 def test_a_note_is_one_line_and_the_same_note_sent_twice_at_once_is_one(incident, admin, operator):
-    assert ledger.note(incident.pk, "Trocou de aparelho.", by=admin, at=LATER)
-    assert not ledger.note(incident.pk, "Trocou de aparelho.", by=admin, at=LATER + timedelta(seconds=2))
-    assert ledger.note(incident.pk, "Trocou de aparelho.", by=operator, at=LATER + timedelta(seconds=2))
-    assert ledger.note(incident.pk, "Trocou de aparelho.", by=admin, at=LATER + 5 * MINUTE)
+    assert actions.note(incident.pk, "Trocou de aparelho.", by=admin, at=LATER)
+    assert not actions.note(incident.pk, "Trocou de aparelho.", by=admin, at=LATER + timedelta(seconds=2))
+    assert actions.note(incident.pk, "Trocou de aparelho.", by=operator, at=LATER + timedelta(seconds=2))
+    assert actions.note(incident.pk, "Trocou de aparelho.", by=admin, at=LATER + 5 * MINUTE)
     assert list(lines("note").values_list("by", flat=True)) == [admin.pk, operator.pk, admin.pk]
 
 
 def test_a_false_alarm_is_a_line_once_per_person_and_changes_no_record(incident, admin, operator):
     before = Incident.objects.values().get()
 
-    assert ledger.false_alarm(incident.pk, by=admin, at=LATER)
-    assert not ledger.false_alarm(incident.pk, by=admin, at=LATER + MINUTE)
-    assert ledger.false_alarm(incident.pk, by=operator, at=LATER + MINUTE)
+    assert actions.false_alarm(incident.pk, by=admin, at=LATER)
+    assert not actions.false_alarm(incident.pk, by=admin, at=LATER + MINUTE)
+    assert actions.false_alarm(incident.pk, by=operator, at=LATER + MINUTE)
 
     assert Incident.objects.values().get() == before
     assert list(lines("false_alarm").values_list("by", flat=True)) == [admin.pk, operator.pk]
@@ -77,13 +77,13 @@ def test_a_false_alarm_is_a_line_once_per_person_and_changes_no_record(incident,
 
 def test_a_false_alarm_may_be_said_after_it_is_over(incident, channel, admin):
     ledger.resolve_incidents([recovered(channel)])
-    assert ledger.false_alarm(incident.pk, by=admin, at=LATER)
+    assert actions.false_alarm(incident.pk, by=admin, at=LATER)
 
 
 DEEDS = [
-    pytest.param(lambda pk, by: ledger.take(pk, by=by, at=LATER), id="take"),
-    pytest.param(lambda pk, by: ledger.note(pk, "text", by=by, at=LATER), id="note"),
-    pytest.param(lambda pk, by: ledger.false_alarm(pk, by=by, at=LATER), id="false-alarm"),
+    pytest.param(lambda pk, by: actions.take(pk, by=by, at=LATER), id="take"),
+    pytest.param(lambda pk, by: actions.note(pk, "text", by=by, at=LATER), id="note"),
+    pytest.param(lambda pk, by: actions.false_alarm(pk, by=by, at=LATER), id="false-alarm"),
 ]
 
 
@@ -129,7 +129,7 @@ def test_two_who_take_it_in_the_same_moment_are_one():
     def taking(person):
         try:
             with transaction.atomic():
-                won.append(ledger.take(pk, by=person, at=LATER))
+                won.append(actions.take(pk, by=person, at=LATER))
         finally:
             connection.close()
 

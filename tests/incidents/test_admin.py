@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from incidents import ledger
+from incidents import actions, ledger
 from incidents.models import Incident
 from tests.support import people
 from tests.support.readings import MINUTE, NOON, bad
@@ -21,8 +21,8 @@ def incident(clinic, ana, operator):
     """One that was taken and noted, with its readings."""
     ledger.open_incidents([bad(people.channel(clinic))])
     made = Incident.objects.get()
-    ledger.take(made.pk, by=ana, at=NOON + 6 * MINUTE)
-    ledger.note(made.pk, "O celular estava sem bateria.", by=operator, at=NOON + 7 * MINUTE)
+    actions.take(made.pk, by=ana, at=NOON + 6 * MINUTE)
+    actions.note(made.pk, "O celular estava sem bateria.", by=operator, at=NOON + 7 * MINUTE)
     kept = {"at": NOON.isoformat(), "status": "disconnected", "cause": "logged_out", "raw": "<close>", "code": 401, "ms": 88}
     Incident.objects.update(threshold_minutes=7, readings=[kept], taken_at=NOON + 59 * MINUTE)
     return made

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels_app.models import Watch
-from incidents import history, ledger
+from incidents import actions, ledger
 from incidents.models import MOST_READINGS, Incident, IncidentEvent
 from notifications.models import Notification
 from tests.support import people
@@ -103,8 +103,8 @@ def test_a_clinic_never_reads_the_engines_words(cause, channel, admin, operator,
 def test_the_page_says_what_happened_in_order_and_whom_was_told_by_name(channel, clinic, see, operator):
     ana = people.admin_of(clinic, name="Ana Souza")
     incident = opened(channel)
-    ledger.take(incident.pk, by=ana, at=NOON + 6 * MINUTE)
-    ledger.note(incident.pk, "Trocou de <b>aparelho</b>.", by=operator, at=NOON + 7 * MINUTE)
+    actions.take(incident.pk, by=ana, at=NOON + 6 * MINUTE)
+    actions.note(incident.pk, "Trocou de <b>aparelho</b>.", by=operator, at=NOON + 7 * MINUTE)
     ledger.keep_incidents([bad(channel, "network_lost", at=NOON + 8 * MINUTE)])
     ledger.resolve_incidents([recovered(channel)])
 
@@ -138,7 +138,7 @@ def test_the_operator_sees_who_has_read_and_the_clinic_sees_names(channel, clini
 
 def test_a_clinic_reads_of_support_and_not_of_the_operators_addresses(channel, admin, operator, see):
     incident = opened(channel, "network_lost")
-    ledger.note(incident.pk, "Vamos ver.", by=operator, at=NOON + 6 * MINUTE)
+    actions.note(incident.pk, "Vamos ver.", by=operator, at=NOON + 6 * MINUTE)
     assert operator.email not in see(admin, page_of(incident)).content.decode()
 
 
@@ -152,7 +152,7 @@ def test_buttons_are_there_for_admins_and_operators_and_not_for_staff(channel, a
 
 def test_who_came_second_sees_that_somebody_already_does(channel, admin, operator, see):
     incident = opened(channel)
-    ledger.take(incident.pk, by=operator, at=NOON + 6 * MINUTE)
+    actions.take(incident.pk, by=operator, at=NOON + 6 * MINUTE)
     text = see(admin, page_of(incident)).content.decode()
     assert 'id="taken"' in text
     assert 'id="take"' not in text
@@ -438,27 +438,6 @@ def test_a_number_that_fell_again_shows_the_outage_before(channel, admin, see):
     assert listed.count(first.title) == 1
 
 
-def test_the_times_of_instability_are_those_of_its_incidents_that_touch_the_week(channel, clinic):
-    other, now = people.channel(clinic), timezone.now()
-    hours = timedelta(hours=1)
-    spans = [(now - 9 * hours, now - 6 * hours), (now - 3 * hours, now - 2 * hours), (now - hours, None)]
-    for start, end in spans:
-        past(
-            channel,
-            1,
-            kind="unstable",
-            started_at=start,
-            opened_at=start,
-            resolved_at=end,
-            resolution="recovered" if end else "",
-        )
-    past(other, 1)
-
-    found = history.unstable_times([channel.pk, other.pk], since=now - 6 * hours, now=now)
-
-    assert found == {channel.pk: [spans[1], (now - hours, now)]}
-
-
 # --- The list ------------------------------------------------------------------------------------------------------
 
 
@@ -540,7 +519,7 @@ def test_a_page_costs_the_same_for_a_long_story(channel, clinic, admin, operator
         few[person] = queries(client, page_of(incident)), queries(client, page_of(incident, "incident-now"))
     for number in range(12):
         writer = people.admin_of(clinic, name=f"P{number}")
-        ledger.note(incident.pk, "n", by=writer, at=NOON + 6 * MINUTE)
+        actions.note(incident.pk, "n", by=writer, at=NOON + 6 * MINUTE)
         IncidentEvent.objects.create(
             incident=incident, tenant=clinic, kind="told", event="opened", at=NOON + 6 * MINUTE, told=[writer.pk]
         )

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels_app.models import ConnectionPeriod, Pulse, Sweep, Watch
-from incidents import ledger
+from incidents import actions, ledger
 from incidents.models import Incident
 from notifications.models import Notification
 from tests.matrix.routes import DONE, LOGIN, Route
@@ -102,7 +102,7 @@ def furnish(tenant, server, word: str, *, by, **fields: object):
     )
     ConnectionPeriod.objects.create(status="disconnected", started_at=start, **state)
     ledger.open_incidents([bad(channel, started_at=start, at=start + timedelta(minutes=5))])
-    ledger.note(Incident.objects.get(channel=channel).pk, f"{word} sabe.", by=by, at=timezone.now())
+    actions.note(Incident.objects.get(channel=channel).pk, f"{word} sabe.", by=by, at=timezone.now())
     return channel
 
 
