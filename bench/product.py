@@ -14,7 +14,7 @@ import psutil
 from django.db import connection
 
 from bench.processes import running, worker
-from channels_app import due
+from channels_app import on_demand
 
 PATIENCE_SECONDS = 120
 PEEK_SECONDS = 0.2
@@ -44,7 +44,7 @@ class Watching:
 
     def look_at_everything(self) -> None:
         """Ask for a look at every number, as "check now" does, and wait until all is written."""
-        asked = due.request(by=None)
+        asked = on_demand.request(by=None)
         self.wait_until(lambda: not asked.waiting().exists(), "everything is looked at")
 
     def wait_until(self, is_true: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:

@@ -18,7 +18,7 @@ from bench.measure import Cpu, Meter
 from bench.plan import Number
 from bench.rivals import Rival
 from bench.stage import Servers, Stuck, Workers
-from channels_app import bell, due
+from channels_app import bell, on_demand
 from channels_app.models import Sweep, Watch
 
 PHASES = ("nothing known", "incidents open", "steady")
@@ -132,7 +132,7 @@ class _Course:
         """Have each process look once before it is measured: what is loaded at the first look is not a sweep's cost."""
         answering = [number for number in self.numbers if number.behaviour not in plan.NEVER_IN_TIME | {"refused"}]
         self._settle(answering[: 2 * settings.WATCH_THREADS * self.trial.processes])
-        sweep = due.request(by=None)
+        sweep = on_demand.request(by=None)
         stage.wait_until(lambda: not fleet.waits(sweep), self.workers.log)
 
     def _measure_round(self) -> None:
@@ -166,7 +166,7 @@ class _Course:
         dark = fleet.servers_at(self.dark)
         claims, done, before = fleet.looks_so_far(), self.servers.done(), self.meter.read()
         started = rung = time.monotonic()
-        sweep = due.request(by=None)
+        sweep = on_demand.request(by=None)
         others = 0.0
 
         def is_over() -> bool:

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from channels_app import due
+from channels_app import on_demand
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Server, Sweep, Watch
 from core.admin import KeptAdmin, ReadOnlyAdmin, ReadOnlyInline
 from core.durations import spell
@@ -138,7 +138,7 @@ class ChannelAdmin(KeptAdmin):
     @admin.action(description=_("Check the selected numbers now"))
     def check_now(self, request, queryset) -> None:
         watched = queryset.watched()
-        due.request_each(watched, by=request.user)
+        on_demand.request_each(watched, by=request.user)
         asked = ngettext(
             "Asked for %(n)d check: the result comes within seconds.",
             "Asked for %(n)d checks: the results come within seconds.",

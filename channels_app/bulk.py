@@ -14,8 +14,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from channels_app import due, fleet
-from channels_app.models import Channel, Sweep, looked_at_since
+from channels_app import fleet, on_demand
+from channels_app.forms import MINUTES_SENTENCE
+from channels_app.models import LEAST_MINUTES, MOST_MINUTES, Channel, Sweep, looked_at_since
 from tenants.models import User
 
 MOST_CHECKS = 200  # beyond it, one check of everything costs less
@@ -49,9 +50,9 @@ class Minutes:
     @classmethod
     def of(cls, typed: str) -> "Minutes":
         typed = typed.strip()[:20]
-        if re.fullmatch(r"[0-9]{1,3}", typed) and 1 <= int(typed) <= 60:
+        if re.fullmatch(r"[0-9]{1,3}", typed) and LEAST_MINUTES <= int(typed) <= MOST_MINUTES:
             return cls(typed, int(typed))
-        return cls(typed, error=_("Write a whole number from 1 to 60."))
+        return cls(typed, error=str(MINUTES_SENTENCE))
 
 
 def ids_in(text: str) -> list[int]:
@@ -81,7 +82,7 @@ def _check(channels, by: User) -> str:
     if len(watched) > MOST_CHECKS:
         fleet.check_everything(by=by)
         return _("So many at once: everything is being checked.")
-    due.request_each(watched, by=by)
+    on_demand.request_each(watched, by=by)
     return ngettext(
         "Asked for %(n)d check: the result comes within seconds.",
         "Asked for %(n)d checks: the results come within seconds.",

@@ -1,4 +1,4 @@
-"""Whom to look at next: claiming what is due, and asking for a look now.
+"""Whom to look at next: claiming what is due.
 
 Times are the database's. A claim is a lease: a worker that dies loses it, and the channel is due again.
 """
@@ -6,49 +6,27 @@ Times are the database's. A claim is a lease: a worker that dies loses it, and t
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db import connection
 
-from channels_app import bell
+from channels_app import timing
 from channels_app.gateways import Known, Target
-from channels_app.models import Channel, Sweep
+from channels_app.models import WATCHED_SQL
 from core import clock
 from core.fields import Secret
 from incidents.lifecycle import Policy, Run, WatchState, is_past_threshold
 from incidents.readings import Status
-from tenants import scope
-from tenants.models import Membership, User
 
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-JOINED = timedelta(seconds=10)  # a second request within this time joins the first, while that waits
 LEGACY_FOR = timedelta(days=1)  # then a server of version 1 is asked again for its list: it may have been upgraded
+STRIKES_UNTIL_ALONE = 2  # looks in a row that ended with their process: from then on it is looked at alone, whatever it was
 FAR_AHEAD = timedelta(minutes=15)  # nothing is planned further ahead than this: beyond it, a clock went back
-
-
-def lease() -> timedelta:
-    """How long a claim holds: the look, its flush, and some air."""
-    return timedelta(seconds=2 * settings.HEARTBEAT_TIMEOUT_SECONDS + 10)
 
 
 def _fresh() -> timedelta:
     """How old a server's list may be and still say why a number is down."""
     return timedelta(seconds=2 * settings.HEARTBEAT_TICK_SECONDS + 30)
-
-
-def policy(threshold_minutes: int) -> Policy:
-    """The settings as lifecycle wants them."""
-    return _policy(
-        settings.HEARTBEAT_INTERVAL_SECONDS,
-        settings.HEARTBEAT_RECHECK_SECONDS,
-        settings.HEARTBEAT_TIMEOUT_SECONDS,
-        threshold_minutes * settings.HEARTBEAT_MINUTE_SECONDS,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +80,7 @@ def claim_alone() -> Order | None:
 
 
 def _claimed(statement: str, limit: int, full_servers: Iterable[int] = (), ranked: list[int] | None = None) -> list[Order]:
-    given = {"limit": limit, "lease": lease(), "far": FAR_AHEAD, "full": list(full_servers), "ranked": ranked}
+    given = {"limit": limit, "lease": timing.lease(), "far": FAR_AHEAD, "full": list(full_servers), "ranked": ranked}
     with connection.cursor() as cursor:
         cursor.execute(statement, given)
         rows = cursor.fetchall()
@@ -131,83 +109,11 @@ def seconds_until_next(*, full_servers: Iterable[int] = ()) -> float | None:
     return None if seconds is None else float(seconds)
 
 
-def request(*, by: User | None, tenant_id: int | None = None, channel_id: int | None = None) -> Sweep:
-    """Ask for a look now at one channel, at one tenant's channels, or (neither given) at all of them; return the sweep.
-
-    `by` is None for a command. Raises PermissionDenied where the person may not ask for these, also where the channel
-    does not exist. The look comes within seconds where a worker is free, and with beat's next ring otherwise.
-    """
-    with scope.use(scope.SERVICE):
-        if channel_id is not None:
-            tenant_id = Channel.objects.filter(pk=channel_id).values_list("tenant_id", flat=True).first()
-        if not _may_ask(by, tenant_id) or (channel_id is not None and tenant_id is None):
-            raise PermissionDenied
-        sweep = Sweep.objects.create(tenant_id=tenant_id, channel_id=channel_id, requested_by=by)
-        _make_due(sweep.channels().values_list("pk", flat=True))
-    return sweep
-
-
-def request_once(*, by: User, channel_id: int) -> Sweep:
-    """Ask for a look now at one channel, or join what was asked for a moment ago and still waits: two clicks, one effect.
-
-    Whoever asked: two people on two pages share one look. Raises as `request` does.
-    """
-    with scope.use(scope.SERVICE):
-        channel = Channel.objects.filter(pk=channel_id)
-        tenant_id = channel.values_list("tenant_id", flat=True).first()
-        if tenant_id is None or not _may_ask(by, tenant_id):
-            raise PermissionDenied
-        # Of two at the same moment, the second waits here until the first has ended, and then sees what that asked for.
-        channel.select_for_update(no_key=True).values("pk").first()
-        recent = Q(started_at__gt=Now() - JOINED, started_at__lte=Now())
-        mine = Sweep.objects.filter(recent, Q(channel=channel_id) | Q(channel=None, tenant=tenant_id))
-        last = mine.order_by("-started_at", "-pk").first()
-        if last and last.waiting().filter(pk=channel_id).exists():
-            return last
-        return request(by=by, channel_id=channel_id)
-
-
-def request_each(channels: Iterable[Channel], *, by: User) -> None:
-    """Ask for a look now at each of these; the operator's alone. Three statements and one ring, however many they are."""
-    if not _may_ask(by, None):
-        raise PermissionDenied
-    channels = list(channels)
-    with scope.use(scope.SERVICE):
-        Sweep.objects.bulk_create(Sweep(tenant_id=c.tenant_id, channel_id=c.pk, requested_by=by) for c in channels)
-        _make_due(channel.pk for channel in channels)
-
-
-def in_phase(channel_id: int, at: datetime, interval: timedelta) -> datetime:
-    """Return when a channel that was looked at now, and is well, is looked at next: within one interval, at its own phase.
-
-    Each has its moment within the interval, by its id, so that a look at everything does not tie the fleet together: half
-    of it is back in step after one look, the rest, for which that moment comes too soon, after two. Looks follow each
-    other by half an interval at least.
-    """
-    phase = interval * ((channel_id * 2654435761) % 2**32 / 2**32)  # Knuth's multiplier scatters neighbours
-    ahead = (EPOCH + phase - at) % interval
-    if ahead >= interval / 2:
-        return at + ahead
-    return at + (ahead + interval) / 2 if ahead else at + interval
-
-
 def release(claims: Iterable[tuple[int, int]]) -> None:
     """Give claims, as (channel, look number), back without a result: they are due again at once, and it is no strike."""
     claims = list(claims)
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, [[channel for channel, _ in claims], [look_no for _, look_no in claims]])
-
-
-def _make_due(channel_ids: Iterable[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_REQUEST, [list(channel_ids)])
-    transaction.on_commit(bell.ring, robust=True)
-
-
-@cache  # twice a look, and there are sixty thresholds
-def _policy(interval: int, recheck: int, deadline: int, threshold: int) -> Policy:
-    """All in seconds."""
-    return Policy(*(timedelta(seconds=seconds) for seconds in (interval, recheck, deadline, threshold)))
 
 
 def postpone(channel_id: int, look_no: int) -> None:
@@ -216,13 +122,7 @@ def postpone(channel_id: int, look_no: int) -> None:
         cursor.execute(_POSTPONE, [timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS), channel_id, look_no])
 
 
-def _may_ask(person: User | None, tenant_id: int | None) -> bool:
-    if person is None or person.is_saas_admin:
-        return person is None or person.is_active
-    return tenant_id is not None and Membership.objects.in_force().filter(user=person, tenant=tenant_id).exists()
-
-
-def _order(  # in the order of _CLAIM's columns
+def _order(  # in the order of _CLAIM_DUE's columns
     channel_id: int,
     look_no: int,
     server_id: int,
@@ -265,14 +165,12 @@ def _order(  # in the order of _CLAIM's columns
         ),
         has_list=has_list,
         state=WatchState(run=run, is_paired=is_paired, last_verdict_at=last_verdict_at),
-        policy=policy(threshold_minutes),
+        policy=timing.policy(threshold_minutes),
         anchor=anchor,
         dark=dark,
     )
 
 
-# Also read by `upkeep`: the same words as Channel.objects.watched(), for statements that the ORM cannot write.
-WATCHED = "c.provider = 'evolution_api' and c.is_active and c.archived_at is null and t.is_active"
 # A channel that has moved is looked at only after upkeep has forgotten what was known of the instance it left.
 _NOT_MOVED = "(w.seen_server is null or (w.seen_server, w.seen_instance) = (c.server_id, c.instance_name))"
 
@@ -280,14 +178,14 @@ _NOT_MOVED = "(w.seen_server is null or (w.seen_server, w.seen_instance) = (c.se
 # one that kills, and none of the others is to lose a second look to it. But those that were in error wait for their
 # deadline, and one after the other they would keep everybody waiting: they are given a second chance in company.
 _STRIKES = "w.strikes + (w.lease_until is not null and w.lease_until <= statement_timestamp())::int"
-_ALONE = f"({_STRIKES} >= 2 or {_STRIKES} = 1 and w.connection_status <> 'error')"
+_ALONE = f"({_STRIKES} >= {STRIKES_UNTIL_ALONE} or {_STRIKES} = 1 and w.connection_status <> 'error')"
 _MOST_STRIKES = 100  # counted
 
 _FROM_WATCHED = f"""
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id
-where {WATCHED} and {_NOT_MOVED}
+where {WATCHED_SQL} and {_NOT_MOVED}
 """
 _DUE = """
 (w.next_look_at <= statement_timestamp() or w.next_look_at > statement_timestamp() + %(far)s)
@@ -339,7 +237,7 @@ with due as materialized (
     join channels_app_watch w using (channel_id)
     join channels_app_channel c on c.id = w.channel_id
     join tenants_tenant t on t.id = c.tenant_id
-    where {WATCHED} and {_NOT_MOVED} and {_DUE} and {_NOT_FULL}
+    where {WATCHED_SQL} and {_NOT_MOVED} and {_DUE} and {_NOT_FULL}
     order by ranked.place
     limit %(limit)s
     for no key update of w skip locked
@@ -365,13 +263,6 @@ select extract(epoch from min(greatest(w.next_look_at, w.lease_until)) - stateme
 _WAITS_ALONE = f"select exists (select {_FROM_WATCHED} and {_DUE} and {_ALONE})"
 
 _CHANNELS_BY_SERVER = f"select c.server_id, count(*) {_FROM_WATCHED} group by c.server_id"
-
-_REQUEST = """
-update channels_app_watch
-set requested_at = statement_timestamp(), next_look_at = least(next_look_at, statement_timestamp())
-where channel_id in (
-    select channel_id from channels_app_watch where channel_id = any(%s) order by channel_id for no key update)
-"""
 
 _POSTPONE = """
 update channels_app_watch set lease_until = null, strikes = 0, next_look_at = statement_timestamp() + %s

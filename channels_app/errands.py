@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels_app import bell, deadman, outage, witness
+from channels_app import bell, deadman, outage, timing, witness
 from incidents.notices import moment
 from notifications import announce
 from notifications.announce import Notice
@@ -41,7 +41,7 @@ def under_way() -> Iterator[None]:
 def keep_up() -> None:
     """Do a tick's work, before its pulse: ask, and tell the operators where nobody has answered for long."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ASK, {"away": outage.intervals(outage.INTERVALS_AWAY)})
+        cursor.execute(_ASK, {"away": timing.intervals(outage.INTERVALS_AWAY)})
         asked_at, now = cursor.fetchone() or (None, None)  # before the first pulse
         if asked_at and now - asked_at > late():
             announce.tell([_notice(asked_at, at=now)], at=now)

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import structlog
 from django.db import connection, transaction
 
-from channels_app import due, unseen, verdicts
-from channels_app.due import WATCHED, Order
+from channels_app import due, timing, unseen, verdicts
+from channels_app.due import Order
+from channels_app.models import WATCHED_SQL
 from channels_app.reachability import Seen, Servers
 from channels_app.verdicts import History, ServerState
 from core.database import is_away
@@ -215,7 +216,7 @@ class _Judged:
 
     @classmethod
     def of(cls, row: _Row, seen: Reading, server: ServerState) -> "_Judged":
-        policy = due.policy(row.threshold_minutes)
+        policy = timing.policy(row.threshold_minutes)
         return cls(row, seen, judge(row.state(seen, server), seen, policy), policy)
 
     @property
@@ -298,7 +299,7 @@ class _Judged:
     def next_look_at(self) -> datetime:
         wait = self.decision.look_again_in
         in_step = self.seen.health is Health.HEALTHY and wait == self.policy.interval
-        return due.in_phase(self.row.channel_id, self.seen.at, wait) if in_step else self.seen.at + wait
+        return timing.in_phase(self.row.channel_id, self.seen.at, wait) if in_step else self.seen.at + wait
 
 
 def _shows_pairing(seen: Reading) -> bool:
@@ -395,7 +396,7 @@ _READ = {
     "instance_name": "c.instance_name",
     "alerts_enabled": "c.alerts_enabled",
     "threshold_minutes": "c.heartbeat_threshold_minutes",
-    "is_watched": WATCHED,
+    "is_watched": WATCHED_SQL,
     "is_claimed": "w.lease_until is not null",  # else this very look is written: the commit went through, its word did not
     "look_no": "w.look_no",
     "status": "w.connection_status",

@@ -4,9 +4,8 @@ from django import forms
 from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy as _
 
-from channels_app.models import Channel
+from channels_app.models import LEAST_MINUTES, MOST_MINUTES, Channel
 
-LEAST_MINUTES, MOST_MINUTES = 1, 60
 MINUTES_SENTENCE = _("Write a number of minutes from 1 to 60.")
 
 

@@ -18,7 +18,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from channels_app import bell, strikes
-from channels_app.due import WATCHED
+from channels_app.models import WATCHED_SQL
 from incidents.notices import moment
 from notifications import announce
 from notifications.models import Notification
@@ -193,7 +193,7 @@ select statement_timestamp(),
 from channels_app_channel c
 join tenants_tenant t on t.id = c.tenant_id
 left join channels_app_watch w on w.channel_id = c.id
-where {WATCHED} and (%(tenant)s::bigint is null or c.tenant_id = %(tenant)s)
+where {WATCHED_SQL} and (%(tenant)s::bigint is null or c.tenant_id = %(tenant)s)
 """  # noqa: S608 (our own constants)
 
 _GLANCE = """

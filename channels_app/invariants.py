@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
-from channels_app import reachability
+from channels_app import reachability, timing
 from notifications.pruning import READ_ARE_KEPT
 from tenants import scope
 
@@ -24,7 +24,7 @@ def violations() -> dict[str, list[int]]:
 
 def ask(cursor) -> dict[str, list[int]]:
     """Ask each invariant inside the caller's transaction."""
-    limits = reachability.limits()
+    limits = timing.limits()
     given = {
         "kept": READ_ARE_KEPT,
         "grace": limits.grace,

@@ -12,9 +12,10 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from channels_app import bell, reachability
-from channels_app.due import LEGACY_FOR, WATCHED
+from channels_app import bell, timing
+from channels_app.due import LEGACY_FOR
 from channels_app.gateways import MISSING, Listing, evolution
+from channels_app.models import WATCHED_SQL
 from core.fields import Secret
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ def want_after_outages() -> None:
     """
     ahead = TICKS_AHEAD * timedelta(seconds=settings.HEARTBEAT_TICK_SECONDS)
     with connection.cursor() as cursor:
-        cursor.execute(_ARE_JUDGED_SOON, {"grace": reachability.limits().grace, "ahead": ahead})
+        cursor.execute(_ARE_JUDGED_SOON, {"grace": timing.limits().grace, "ahead": ahead})
         server_ids = [server_id for (server_id,) in cursor.fetchall()]
     if server_ids:
         want(server_ids)
@@ -152,7 +153,7 @@ update channels_app_reachability set is_legacy = %s where server_id = %s
 _CHANNELS = f"""
 select c.id, c.instance_name
 from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
-where c.server_id = %s and {WATCHED}
+where c.server_id = %s and {WATCHED_SQL}
 order by c.id
 """  # noqa: S608 (our own constants)
 

@@ -21,6 +21,8 @@ from incidents.causes import CAUSES
 from incidents.readings import RAW_STATE_CHARACTERS, Status
 from tenants.models import Tenant, User
 
+LEAST_MINUTES, MOST_MINUTES = 1, 60  # of a threshold
+
 STATUS_LABELS = {
     Status.OPEN: _("Connected"),
     Status.CONNECTING: _("Connecting"),
@@ -166,7 +168,7 @@ class Channel(models.Model):
     is_active = models.BooleanField(_("watched"), default=True)
     alerts_enabled = models.BooleanField(_("warn when this number disconnects"), default=True)
     heartbeat_threshold_minutes = models.PositiveSmallIntegerField(
-        _("warn after (minutes)"), default=5, validators=[MinValueValidator(1), MaxValueValidator(60)]
+        _("warn after (minutes)"), default=5, validators=[MinValueValidator(LEAST_MINUTES), MaxValueValidator(MOST_MINUTES)]
     )
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -181,7 +183,7 @@ class Channel(models.Model):
             models.UniqueConstraint(fields=["server", "instance_name"], name="one_channel_per_instance"),
             models.UniqueConstraint(fields=["tenant", "id"], name="channel_and_its_tenant"),
             models.CheckConstraint(
-                condition=Q(heartbeat_threshold_minutes__gte=1, heartbeat_threshold_minutes__lte=60),
+                condition=Q(heartbeat_threshold_minutes__gte=LEAST_MINUTES, heartbeat_threshold_minutes__lte=MOST_MINUTES),
                 name="threshold_from_1_to_60_minutes",
             ),
             models.CheckConstraint(
@@ -213,6 +215,8 @@ class Channel(models.Model):
 
 
 WATCHED = Q(provider=Channel.Provider.EVOLUTION_API, is_active=True, archived_at=None, tenant__is_active=True)
+# The same of a channel `c` and its tenant `t`, for statements that the ORM cannot write.
+WATCHED_SQL = "c.provider = 'evolution_api' and c.is_active and c.archived_at is null and t.is_active"
 
 
 class Watch(models.Model):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from channels_app import availability, reachability, stretches
+from channels_app import availability, stretches, timing
 from channels_app.availability import Week
 from channels_app.models import Channel, ConnectionPeriod, Watch
 from incidents.advice import Subject
@@ -129,7 +129,7 @@ class Number:
 def late_before(now: datetime) -> datetime:
     """A verdict from before this moment is late. What has no verdict in its server's grace is not, however short I is."""
     interval = timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS)
-    return now - max(INTERVALS_UNTIL_LATE * interval, longest_gap() + reachability.limits().grace)
+    return now - max(INTERVALS_UNTIL_LATE * interval, longest_gap() + timing.limits().grace)
 
 
 def watch_of(channel: Channel) -> Watch:

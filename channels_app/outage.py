@@ -4,10 +4,9 @@ Once, and only when it is known what it cost. It is no incident: nothing bad was
 knows by its own time that it has just ticked, the gap is a clock that jumped ahead, and no outage.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
-from django.conf import settings
 from django.db import connection, transaction
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -15,7 +14,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from channels_app.due import WATCHED
+from channels_app import timing
+from channels_app.models import WATCHED_SQL
 from core import clock
 from incidents.notices import moment
 from notifications import announce
@@ -30,10 +30,6 @@ INTERVALS_WAITED = 2  # for numbers that nobody has looked at since
 _ticked = clock.shared_second()  # since boot, when a process of this worker wrote its last pulse
 
 
-def intervals(count: int) -> timedelta:
-    return count * timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS)
-
-
 def remember_tick() -> None:
     """Remember that a pulse has been written."""
     _ticked[0] = clock.seconds_since_boot()
@@ -41,7 +37,7 @@ def remember_tick() -> None:
 
 def has_just_ticked() -> bool:
     """Has this worker written a pulse within the time that makes an outage?"""
-    return _ticked[0] > 0 and clock.seconds_since_boot() - _ticked[0] < intervals(INTERVALS_AWAY).total_seconds()
+    return _ticked[0] > 0 and clock.seconds_since_boot() - _ticked[0] < timing.intervals(INTERVALS_AWAY).total_seconds()
 
 
 def forget_tick() -> None:
@@ -52,12 +48,12 @@ def forget_tick() -> None:
 def tell_operators() -> None:
     """Tell them once of an outage that is over, when each number has been looked at again or has had time enough for it."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_OVER, {"waited": intervals(INTERVALS_WAITED)})
+        cursor.execute(_OVER, {"waited": timing.intervals(INTERVALS_WAITED)})
         over = cursor.fetchone()
         if over is None:
             return
         started_at, ended_at, now = over
-        cursor.execute(_FALLEN, {"at": started_at, "reach": intervals(1), "fresh": intervals(INTERVALS_AWAY)})
+        cursor.execute(_FALLEN, {"at": started_at, "reach": timing.intervals(1), "fresh": timing.intervals(INTERVALS_AWAY)})
         (fallen,) = cursor.fetchone()
         announce.tell([_notice(started_at, ended_at, fallen, at=now)], at=now)
         cursor.execute(_TOLD)
@@ -88,7 +84,7 @@ where p.outage_ended_at is not null and (p.outage_ended_at + %(waited)s <= state
     select from channels_app_channel c
     join tenants_tenant t on t.id = c.tenant_id
     left join channels_app_watch w on w.channel_id = c.id
-    where {WATCHED} and (w.last_health_check is null or w.last_health_check < p.outage_ended_at)))
+    where {WATCHED_SQL} and (w.last_health_check is null or w.last_health_check < p.outage_ended_at)))
 for no key update of p skip locked
 """  # noqa: S608 (our own constants)
 
@@ -98,7 +94,7 @@ select count(*)
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id
-where {WATCHED} and w.paired_at is not null
+where {WATCHED_SQL} and w.paired_at is not null
     and w.connection_status in ('connecting', 'qr_pending', 'disconnected', 'error')
     and (select p.status = 'open' and (p.ended_at is null or p.ended_at >= %(at)s - %(fresh)s)
         from channels_app_connectionperiod p

@@ -13,19 +13,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import bell, verdicts
-from channels_app.due import WATCHED
-from channels_app.verdicts import History, Host, Limits, ServerState, Witness
+from channels_app import bell, timing, verdicts
+from channels_app.models import WATCHED_SQL
+from channels_app.verdicts import History, Host, ServerState, Witness
 from incidents import ledger, servers
 from incidents.readings import Health, Reading
 from incidents.server_notices import ServerOutage, ServerReturn
 
 _TICK_LOCK = 7_301_002  # any number that no other advisory lock of ours uses
 PATIENCE = 10  # minutes after which a server's incident waits for no number any more
-
-
-def limits() -> Limits:
-    return Limits(minute=timedelta(seconds=settings.HEARTBEAT_MINUTE_SECONDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +73,7 @@ class Servers:
             self.states[look.server_id],
             is_offline=self.offline_since is not None,
             is_storm=look.server_id in self._storms,
-            limits=limits(),
+            limits=timing.limits(),
         )
 
     def write(self) -> None:
@@ -155,7 +151,7 @@ class Servers:
     def _turn(self) -> None:
         for server_id, looks in self._by_server.items():
             at = max(look.reading.at for look in looks)
-            self.states[server_id] = verdicts.turn(self.states[server_id], at=at, limits=limits())
+            self.states[server_id] = verdicts.turn(self.states[server_id], at=at, limits=timing.limits())
 
     @cached_property
     def _storms(self) -> dict[int, Storm]:
@@ -220,8 +216,8 @@ def keep_up() -> None:
         now, is_ours, dark = cursor.fetchone()
         if dark and not is_ours:
             wait = settings.SERVER_DOWN_TELL_CLINICS  # None: of the operator's servers no clinic is told
-            servers.tell_clinics(dark, fallen_before=None if wait is None else now - wait * limits().minute, at=now)
-        cursor.execute(_IS_BACK, {"grace": limits().grace, "patience": PATIENCE * limits().minute})
+            servers.tell_clinics(dark, fallen_before=None if wait is None else now - wait * timing.limits().minute, at=now)
+        cursor.execute(_IS_BACK, {"grace": timing.limits().grace, "patience": PATIENCE * timing.limits().minute})
         servers.resolve_incidents(_returns(cursor.fetchall()), at=now)
         cursor.execute(_IS_LEFT)
         servers.close_incidents([server_id for (server_id,) in cursor.fetchall()], at=now)
@@ -335,7 +331,7 @@ select distinct c.server_id
 from channels_app_channel c
 join channels_app_watch w on w.channel_id = c.id
 join tenants_tenant t on t.id = c.tenant_id
-where c.server_id = any(%s) and w.connection_status not in ('error', 'unknown') and c.id <> all(%s) and {WATCHED}
+where c.server_id = any(%s) and w.connection_status not in ('error', 'unknown') and c.id <> all(%s) and {WATCHED_SQL}
 """  # noqa: S608
 
 # A server whose own key is refused, and of which no number is asked for with that key any more: no look will ever deny it.
@@ -344,10 +340,10 @@ update channels_app_reachability r
 set dark_since = null, dark_cause = '', was_dark_since = dark_since, back_at = statement_timestamp(), {_NOTHING_FAILS}
 where r.dark_cause = 'key_rejected' and exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
-    where c.server_id = r.server_id and {WATCHED})
+    where c.server_id = r.server_id and {WATCHED_SQL})
 and not exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
-    where c.server_id = r.server_id and {WATCHED} and coalesce(c.own_token, '') = '')
+    where c.server_id = r.server_id and {WATCHED_SQL} and coalesce(c.own_token, '') = '')
 """  # noqa: S608 (our own constants)
 
 # Whoever was inferred, or not looked at since. Rows that a flush holds right now wait for the next tick.
@@ -358,7 +354,7 @@ with waiting as (
     join channels_app_channel c on c.server_id = r.server_id
     join channels_app_watch w on w.channel_id = c.id
     join tenants_tenant t on t.id = c.tenant_id
-    where r.back_at is not null and r.dark_since is null and {WATCHED}
+    where r.back_at is not null and r.dark_since is null and {WATCHED_SQL}
         and w.lease_until is null and w.last_health_check < r.back_at and w.next_look_at > statement_timestamp()
     order by w.channel_id
     for no key update of w skip locked
@@ -386,7 +382,7 @@ select c.server_id, c.tenant_id, count(*)
 from channels_app_channel c
 join channels_app_watch w on w.channel_id = c.id
 join tenants_tenant t on t.id = c.tenant_id
-where c.server_id = any(%s) and w.connection_status = 'open' and {WATCHED}
+where c.server_id = any(%s) and w.connection_status = 'open' and {WATCHED_SQL}
 group by c.server_id, c.tenant_id
 """  # noqa: S608
 
@@ -396,7 +392,7 @@ update channels_app_reachability r
 set dark_since = null, dark_cause = '', refused_since = null, {_NOTHING_FAILS}
 where coalesce(r.dark_since, r.failing_since, r.refused_since) is not null and not exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
-    where c.server_id = r.server_id and {WATCHED})
+    where c.server_id = r.server_id and {WATCHED_SQL})
 returning r.server_id
 """  # noqa: S608
 
@@ -411,7 +407,7 @@ join channels_app_channel c on c.server_id = s.id
 join tenants_tenant t on t.id = c.tenant_id
 left join channels_app_reachability r on r.server_id = s.id
 left join channels_app_watch w on w.channel_id = c.id
-where s.id = any(%s) and {WATCHED}
+where s.id = any(%s) and {WATCHED_SQL}
 group by s.id
 """  # noqa: S608
 
@@ -426,7 +422,7 @@ cross join (select %s::bigint[] as here) o
 join channels_app_channel c on c.server_id = v.server_id
 join channels_app_watch w on w.channel_id = c.id
 join tenants_tenant t on t.id = c.tenant_id
-where {WATCHED}
+where {WATCHED_SQL}
 group by v.server_id
 """  # noqa: S608
 
@@ -434,5 +430,5 @@ _ALL = f"""
 select s.base_url, r.server_id, {_COLUMNS}
 from channels_app_reachability r join channels_app_server s on s.id = r.server_id
 where exists (
-    select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id where c.server_id = s.id and {WATCHED})
+    select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id where c.server_id = s.id and {WATCHED_SQL})
 """  # noqa: S608

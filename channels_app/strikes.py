@@ -11,13 +11,12 @@ from django.urls import reverse
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels_app.due import WATCHED
+from channels_app.due import STRIKES_UNTIL_ALONE
+from channels_app.models import WATCHED_SQL
 from notifications import announce
 from notifications.announce import Notice
 
-TOO_MANY = 2  # in a row: from then on it is looked at alone, whatever it was
-
-IS_STRUCK = f"coalesce(w.strikes, 0) >= {TOO_MANY}"
+IS_STRUCK = f"coalesce(w.strikes, 0) >= {STRIKES_UNTIL_ALONE}"
 
 
 def oldest(moment: str) -> str:
@@ -57,6 +56,6 @@ select c.id, t.name, c.name, statement_timestamp()
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id
-where {WATCHED} and {IS_STRUCK} and (w.lease_until is null or w.lease_until <= statement_timestamp())
+where {WATCHED_SQL} and {IS_STRUCK} and (w.lease_until is null or w.lease_until <= statement_timestamp())
 order by c.id
 """  # noqa: S608 (our own constants)

@@ -11,9 +11,9 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import deadman, errands, listing, outage, ping, reachability, strikes
-from channels_app.due import WATCHED
+from channels_app import deadman, errands, listing, outage, ping, reachability, strikes, timing
 from channels_app.fleet import week
+from channels_app.models import WATCHED_SQL
 from core.database import is_away
 from incidents import ledger
 
@@ -84,7 +84,7 @@ def _forget_unwatched() -> None:
 
 def _beat_the_pulse() -> None:
     with connection.cursor() as cursor:
-        away = outage.intervals(outage.INTERVALS_AWAY)
+        away = timing.intervals(outage.INTERVALS_AWAY)
         cursor.execute(_PULSE, {"away": away, "has_just_ticked": outage.has_just_ticked()})
     outage.remember_tick()
 
@@ -105,14 +105,14 @@ _UNWATCHED = f"""
 select w.channel_id, case
     when c.archived_at is not null then 'archived'
     when not t.is_active then 'tenant_inactive'
-    when not ({WATCHED}) then 'switched_off'
+    when not ({WATCHED_SQL}) then 'switched_off'
     else 'moved'
 end
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id
 where w.seen_server is not null
-    and (not ({WATCHED}) or (w.seen_server, w.seen_instance) <> (c.server_id, c.instance_name))
+    and (not ({WATCHED_SQL}) or (w.seen_server, w.seen_instance) <> (c.server_id, c.instance_name))
 order by w.channel_id
 for no key update of w skip locked
 """  # noqa: S608 (our own constants)
@@ -154,7 +154,7 @@ select 1, statement_timestamp(),
 from channels_app_watch w
 join channels_app_channel c on c.id = w.channel_id
 join tenants_tenant t on t.id = c.tenant_id
-where {WATCHED}
+where {WATCHED_SQL}
 on conflict (id) do update set last_tick_at = excluded.last_tick_at,
     oldest_overdue_seconds = excluded.oldest_overdue_seconds, channels_watched = excluded.channels_watched,
     outage_started_at = case when {_IS_BACK} then coalesce(p.outage_started_at, p.last_tick_at) else p.outage_started_at end,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import PermissionDenied
 from django.db.models import F
 
-from channels_app import due
+from channels_app import timing
 from channels_app.models import Channel, ConnectionPeriod, Watch
 from demo import fleet
 from demo.simulator.phones import OFFICIAL_API
@@ -210,7 +210,7 @@ def _put_the_server_on_record(channels: list[Channel], *, began: datetime) -> No
     if not channels:
         return
     ended, server = began + STOOD_STILL.length, channels[0].server
-    opened_at = min(began + due.policy(channel.heartbeat_threshold_minutes).threshold for channel in channels)
+    opened_at = min(began + timing.policy(channel.heartbeat_threshold_minutes).threshold for channel in channels)
     down = ServerOutage(
         server_id=server.pk,
         tenant_id=server.tenant_id,
@@ -225,7 +225,7 @@ def _put_the_server_on_record(channels: list[Channel], *, began: datetime) -> No
     ledger.open_incidents(
         replace(_bad(channel, STOOD_STILL, began), parent_id=parent_id)
         for channel in channels
-        if due.policy(channel.heartbeat_threshold_minutes).threshold <= STOOD_STILL.length
+        if timing.policy(channel.heartbeat_threshold_minutes).threshold <= STOOD_STILL.length
     )
     servers.tell_clinics([server.pk], fallen_before=began, at=began + TOLD_AFTER)
     ledger.resolve_incidents(Recovered(subject=_subject(channel), at=ended) for channel in channels)
@@ -235,7 +235,7 @@ def _put_the_server_on_record(channels: list[Channel], *, began: datetime) -> No
 
 def _bad(channel: Channel, first: Stage, began: datetime) -> Bad:
     """The number past its threshold, with the looks that say so."""
-    policy = due.policy(channel.heartbeat_threshold_minutes)
+    policy = timing.policy(channel.heartbeat_threshold_minutes)
     opened_at = began + policy.threshold
     looks = [began, began + policy.recheck, opened_at] if policy.recheck < policy.threshold else [began, opened_at]
     return Bad(
@@ -266,7 +266,7 @@ def _put_on_record(channel: Channel, outage: Outage, *, began: datetime) -> None
         ledger.open_incidents([_keeps_falling(channel, outage, began)])
         ledger.resolve_incidents([Recovered(subject=_subject(channel), at=began + outage.length)])
         return
-    if outage.length < due.policy(channel.heartbeat_threshold_minutes).threshold:
+    if outage.length < timing.policy(channel.heartbeat_threshold_minutes).threshold:
         return
     bad = _bad(channel, outage.stages[0], began)
     subject, opened_at = bad.subject, bad.seen.at

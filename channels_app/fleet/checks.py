@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from channels_app import due
+from channels_app import on_demand
 from channels_app.models import Pulse, Sweep
 from tenants.models import User
 
@@ -38,7 +38,7 @@ def check_everything(*, by: User) -> Sweep:
     """Ask for a look at everything; where somebody has asked and it still runs, join that."""
     with connection.cursor() as cursor:  # two at the same moment: the second waits for the first's request to end
         cursor.execute("select pg_advisory_xact_lock(%s)", [_CHECK_ALL_LOCK])
-    return Sweep.objects.running().order_by("-started_at").first() or due.request(by=by)
+    return Sweep.objects.running().order_by("-started_at").first() or on_demand.request(by=by)
 
 
 def last_sweep() -> Sweep | None:

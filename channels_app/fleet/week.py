@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from django.db import connection
 
-from channels_app import availability, due
+from channels_app import availability
 from channels_app.fleet.selection import WEEK
-from channels_app.models import Pulse
+from channels_app.models import WATCHED_SQL, Pulse
 from incidents.periods import longest_gap
 
 MEASURED_EVERY = timedelta(minutes=5)
@@ -66,7 +66,7 @@ with counted as materialized (
     from channels_app_watch w
     join channels_app_channel c on c.id = w.channel_id
     join tenants_tenant t on t.id = c.tenant_id
-    where {due.WATCHED} and w.paired_at is not null and w.connection_status <> 'unknown'
+    where {WATCHED_SQL} and w.paired_at is not null and w.connection_status <> 'unknown'
 ), seen as (
     select p.status = 'open' as is_up, coalesce(p.ended_at, n.seen_until) - greatest(p.started_at, n.since) as length
     from counted n join channels_app_connectionperiod p on p.channel_id = n.channel_id

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from channels_app import due
+from channels_app import on_demand
 from channels_app.models import Sweep
 from tenants.door import signed_in
 from tenants.models import User
@@ -25,6 +25,6 @@ def ask(request, pk: int):
 def ask_or_not_found(person: User, channel_id: int) -> Sweep:
     """Another clinic's number is not found, just as one that does not exist."""
     try:
-        return due.request_once(by=person, channel_id=channel_id)
+        return on_demand.request_once(by=person, channel_id=channel_id)
     except PermissionDenied as error:
         raise Http404 from error

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from channels_app import due
+from channels_app import on_demand
 from channels_app.models import Channel, Sweep, Watch
 from tests.support import people
 from tests.support.processes import wait_until
@@ -91,12 +91,12 @@ def test_a_check_that_has_its_result_is_asked_for_again(ask_as):
 
 
 def test_a_check_of_all_the_clinics_numbers_is_joined_too_and_that_of_another_number_is_not(ask_as, channel, admin):
-    due.request(by=admin, channel_id=people.channel(channel.tenant).pk)
+    on_demand.request(by=admin, channel_id=people.channel(channel.tenant).pk)
     ask_as("admin", CLINICS_PAGE)
     assert Sweep.objects.count() == 2
 
     Sweep.objects.all().delete()
-    due.request(by=admin, tenant_id=channel.tenant_id)
+    on_demand.request(by=admin, tenant_id=channel.tenant_id)
     ask_as("admin", CLINICS_PAGE)
     assert Sweep.objects.count() == 1
 

@@ -1,19 +1,18 @@
-"""Whom to look at next: claims, leases, and asking for a look now."""
+"""Whom to look at next: claims and leases."""
 
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels_app import due, upkeep
+from channels_app import due, timing, upkeep
 from channels_app.flush import Look, flush
-from channels_app.models import Channel, Reachability, Sweep, Watch
+from channels_app.models import Channel, Reachability, Watch
 from channels_app.turns import Turns
 from tests.support import people
 from tests.support.readings import healthy
@@ -301,7 +300,7 @@ moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.
 def test_looks_at_a_channel_that_is_well_are_never_more_than_an_interval_apart_nor_less_than_half_of_it(channel, at, late):
     for seconds in late:
         at += timedelta(seconds=seconds)  # a look starts a little after its moment
-        then = due.in_phase(channel, at, INTERVAL)
+        then = timing.in_phase(channel, at, INTERVAL)
         assert INTERVAL / 2 <= then - at <= INTERVAL
         at = then
 
@@ -309,92 +308,15 @@ def test_looks_at_a_channel_that_is_well_are_never_more_than_an_interval_apart_n
 @given(st.integers(1, 2**40), moments)
 def test_after_two_looks_at_most_a_channel_is_in_step_and_stays_so(channel, at):
     for _ in range(2):
-        at = due.in_phase(channel, at, INTERVAL)
-    assert [due.in_phase(channel, at + n * INTERVAL, INTERVAL) for n in range(3)] == [at + n * INTERVAL for n in (1, 2, 3)]
+        at = timing.in_phase(channel, at, INTERVAL)
+    assert [timing.in_phase(channel, at + n * INTERVAL, INTERVAL) for n in range(3)] == [at + n * INTERVAL for n in (1, 2, 3)]
 
 
 @given(moments)
 def test_after_a_look_at_everything_the_fleet_is_spread_over_an_interval_again(at):
     tenths = Counter()
     for channel in range(1, 1001):
-        then = due.in_phase(channel, due.in_phase(channel, at, INTERVAL), INTERVAL)
+        then = timing.in_phase(channel, timing.in_phase(channel, at, INTERVAL), INTERVAL)
         tenths[(then - at) % INTERVAL // (INTERVAL / 10)] += 1
     assert len(tenths) == 10
     assert max(tenths.values()) < 1.5 * 1000 / 10
-
-
-# On demand
-
-
-def test_a_look_that_is_asked_for_is_due_at_once(channel, operator):
-    plan(channel, next_look_at=timezone.now() + timedelta(minutes=2))
-    due.request(by=operator, channel_id=channel.pk)
-    assert claimed() == [channel.pk]
-
-
-def test_a_sweep_says_who_asked_for_what(channel, admin):
-    sweep = due.request(by=admin, tenant_id=channel.tenant_id)
-    assert (sweep.requested_by, sweep.tenant, sweep.channel) == (admin, channel.tenant, None)
-
-
-def test_a_sweep_of_one_clinic_leaves_the_others_alone(channel, admin, other_clinic, server):
-    theirs = people.channel(other_clinic, server)
-    upkeep.keep_up()
-    Watch.objects.update(next_look_at=timezone.now() + timedelta(minutes=2))
-    due.request(by=admin, tenant_id=channel.tenant_id)
-    assert claimed() == [channel.pk]
-    assert Watch.objects.get(channel=theirs).requested_at is None
-
-
-def test_staff_may_ask_for_a_look_at_their_clinic(channel, staff):
-    assert due.request(by=staff, channel_id=channel.pk).waiting().count() == 1
-
-
-def test_nobody_asks_for_a_look_at_another_clinic(channel, outsider):
-    with pytest.raises(PermissionDenied):
-        due.request(by=outsider, channel_id=channel.pk)
-    assert not Sweep.objects.exists()
-
-
-def test_a_channel_that_does_not_exist_is_refused_like_a_foreign_one(channel, outsider, operator):
-    for person in (outsider, operator):
-        with pytest.raises(PermissionDenied):
-            due.request(by=person, channel_id=channel.pk + 1000)
-    assert not Sweep.objects.exists()
-
-
-def test_only_the_operator_asks_for_everything(channel, admin, operator):
-    with pytest.raises(PermissionDenied):
-        due.request(by=admin)
-    assert due.request(by=operator).waiting().count() == 1
-
-
-def test_the_request_rings_once_it_is_committed(channel, operator, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks() as callbacks:
-        due.request(by=operator)
-    assert [callback.__name__ for callback in callbacks] == ["ring"]
-
-
-def test_a_sweep_waits_for_looks_that_began_after_it(channel, operator):
-    Turns().claim(1)  # under way when asked
-    sweep = due.request(by=operator)
-    plan(channel, lease_until=None)
-    assert sweep.waiting().count() == 1
-
-    Turns().claim(1)
-    assert sweep.waiting().count() == 1
-    plan(channel, lease_until=None)
-    assert sweep.waiting().count() == 0
-
-
-def test_a_sweep_waits_for_a_channel_that_was_handed_back(channel, operator):
-    sweep = due.request(by=operator)
-    (order,) = Turns().claim(1)
-    due.release([(order.channel_id, order.look_no)])
-    assert sweep.waiting().count() == 1
-
-
-def test_a_sweep_does_not_wait_for_a_channel_that_is_no_longer_watched(channel, operator):
-    sweep = due.request(by=operator)
-    Channel.objects.update(is_active=False)
-    assert sweep.waiting().count() == 0

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_app import due, upkeep
+from channels_app import on_demand, timing, upkeep
 from channels_app.flush import MOST_COUNTED, Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Server, Watch
 from channels_app.turns import Turns
@@ -67,7 +67,7 @@ def test_a_look_writes_status_and_cause_and_plans_the_next(channel):
     assert (watch.status_since, watch.cause_since, watch.last_open_at, watch.paired_at) == (NOON,) * 4
     assert (watch.integration, watch.owner_jid) == ("WHATSAPP-BAILEYS", "55@s.whatsapp.net")
     assert (watch.last_verdict_at, watch.last_health_check) == (NOON, NOON + 1.5 * SECOND)
-    assert (watch.next_look_at, watch.lease_until) == (due.in_phase(channel.pk, NOON, INTERVAL), None)
+    assert (watch.next_look_at, watch.lease_until) == (timing.in_phase(channel.pk, NOON, INTERVAL), None)
 
 
 def test_a_phone_down_for_exactly_the_threshold_opens_one_incident(paired, admin):
@@ -170,7 +170,7 @@ def test_a_result_of_a_channel_that_was_changed_meanwhile_is_dropped_and_it_is_d
 
 def test_who_asked_while_a_look_was_under_way_gets_another(paired, operator):
     order = claim(paired)
-    due.request(by=operator)
+    on_demand.request(by=operator)
     flush([Look(order, healthy(NOON))])
     assert [again.channel_id for again in Turns().claim(1)] == [paired.pk]
 

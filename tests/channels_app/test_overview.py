@@ -702,7 +702,7 @@ def test_a_threshold_that_is_none_is_refused_beside_the_field(desk, number, type
 
     response = desk.post(f"{PAGE}/lote/confirmar", {"acao": "limite", "numeros": ids(one), "minutos": typed})
 
-    assert "Write a whole number from 1 to 60." in response.content.decode()
+    assert "Write a number of minutes from 1 to 60." in response.content.decode()
     assert Channel.objects.get().heartbeat_threshold_minutes == 5
 
 

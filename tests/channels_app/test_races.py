@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from channels_app import due, invariants, reachability, upkeep
+from channels_app import invariants, on_demand, reachability, upkeep
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Reachability, Watch
 from channels_app.turns import Turns
@@ -131,7 +131,7 @@ def test_asking_for_many_never_deadlocks_with_a_flush_of_them():
     def ask() -> None:
         try:
             while time.monotonic() < ends_at:
-                due.request_each(reversed(channels), by=operator)
+                on_demand.request_each(reversed(channels), by=operator)
         except Exception as error:
             mistakes.append(error)
         finally:

@@ -11,7 +11,7 @@ from celery import current_app
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from channels_app import bell, due, leaving, watch
+from channels_app import bell, leaving, on_demand, watch
 from channels_app.models import Watch
 from channels_app.shares import LEAST
 from channels_app.turns import Turns
@@ -288,7 +288,7 @@ def test_a_request_during_an_idle_loop_is_answered_within_seconds(fast, settings
     settings.HEARTBEAT_TICK_SECONDS = 5
     channel = channel_of(simulator.phone("maria"), clinic, server)
     watch.look_at_what_is_due()
-    sweep = due.request(by=operator, channel_id=channel.pk)
+    sweep = on_demand.request(by=operator, channel_id=channel.pk)
 
     started = time.monotonic()
     watch.look_at_what_is_due()

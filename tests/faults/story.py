@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 from django.test import override_settings
 
-from channels_app import bell, due, invariants, tasks, upkeep
+from channels_app import bell, invariants, on_demand, tasks, upkeep
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Server, Sweep, Watch
 from incidents.models import Incident, IncidentEvent
 from notifications.models import Notification
@@ -75,7 +75,7 @@ def come_back() -> None:
 
 def look_now() -> None:
     """Ask for a look at all, as an operator does, and ring."""
-    due.request(by=None)
+    on_demand.request(by=None)
     ring()
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from channels_app import due
+from channels_app import on_demand
 from channels_app.models import ConnectionPeriod, Reachability, Watch
 from incidents.models import Incident
 from notifications.models import Notification
@@ -21,7 +21,7 @@ def test_a_clock_that_jumps_an_hour_and_back_opens_nothing_closes_nothing_and_le
 ):
     product.worker(), product.beat()
     fleet.is_connected()
-    due.request(by=fleet.operator)
+    on_demand.request(by=fleet.operator)
     fleet.clock_was_moved = clock == "database_seconds"
     down, healthy = fleet.numbers[:2], fleet.numbers[2:]
     outages = fleet.falls(*down)

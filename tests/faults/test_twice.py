@@ -5,7 +5,7 @@ import time
 from django.db import transaction
 from kombu import Connection
 
-from channels_app import bell, due
+from channels_app import bell, on_demand
 from config.celery import app
 from tests.faults.fleet import looks_at
 from tests.faults.product import INTERVAL, TICK
@@ -39,7 +39,7 @@ def test_two_sweeps_at_once_look_once_more_and_not_twice(fleet, product, script)
     script.visits()
 
     with transaction.atomic():  # nobody looks between the one and the other
-        sweeps = [due.request(by=fleet.operator), due.request(by=fleet.operator)]
+        sweeps = [on_demand.request(by=fleet.operator), on_demand.request(by=fleet.operator)]
     product.ring()
     product.wait_until(lambda: not any(sweep.waiting().exists() for sweep in sweeps), "both are done")
     product.rests(2 * TICK)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from channels_app import due, watch
+from channels_app import on_demand, watch
 from channels_app.models import Channel, ConnectionPeriod, Watch
 from incidents.causes import UNSEEN_ASKED_TO_WAIT
 from incidents.lifecycle import LONGEST_WAIT
@@ -49,7 +49,7 @@ def test_fifty_healthy_numbers_stay_open_beside_every_misbehaviour_there_is(fift
     with ExitStack() as stack:
         cases = numbers_on(ground, other_clinic, table.cases(), stack)
         for _nothing_known_and_all_known in range(2):
-            due.request(by=None)
+            on_demand.request(by=None)
             watch.look_at_what_is_due()
 
     watches = {watch.channel_id: watch for watch in Watch.objects.all()}

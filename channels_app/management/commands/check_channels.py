@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from channels_app import due
+from channels_app import on_demand
 from channels_app.models import Channel, Sweep, Watch
 from core.durations import spell
 from tenants.models import Tenant
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         asked = list(Channel.objects.watched().filter(**which).values_list("pk", flat=True))
         if not asked:
             raise CommandError(_("There is no number to look at: none of these is watched."))
-        sweep = due.request(by=None, tenant_id=which.get("tenant"), channel_id=which.get("pk"))
+        sweep = on_demand.request(by=None, tenant_id=which.get("tenant"), channel_id=which.get("pk"))
         left = _wait(sweep, _patience() if wait is None else wait)
         self._print(asked)
         if left:
