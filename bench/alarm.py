@@ -28,7 +28,7 @@ from django.conf import settings
 from bench import fleet, phones, product, sheet
 from bench.plan import Number
 from bench.product import note
-from channels_app import verdicts
+from channels_app import circuit
 from core import clock
 from demo.simulator.messages import NEVER
 from incidents.models import Incident
@@ -166,7 +166,7 @@ def _add_when_found(outages: list[Outage]) -> None:
     incidents = Incident.objects.filter(channel__instance_name__in=names)
     readings = dict(incidents.values_list("channel__instance_name", "readings"))
     for outage in outages:
-        ours = (kept for kept in readings.get(outage.number.name, ()) if kept["cause"] not in verdicts.SERVER_WIDE)
+        ours = (kept for kept in readings.get(outage.number.name, ()) if kept["cause"] not in circuit.SERVER_WIDE)
         if first := next(ours, None):
             outage.found = now.monotonic - (now.at - datetime.fromisoformat(first["at"])) / timedelta(seconds=1)
 

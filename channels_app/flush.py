@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import structlog
 from django.db import connection, transaction
 
-from channels_app import due, timing, unseen, verdicts
+from channels_app import circuit, due, timing, unseen
+from channels_app.circuit import History, ServerState
 from channels_app.due import Order
 from channels_app.models import WATCHED_SQL
 from channels_app.reachability import Seen, Servers
-from channels_app.verdicts import History, ServerState
 from core.database import is_away
 from incidents import instability, ledger
 from incidents.advice import Subject
@@ -157,7 +157,7 @@ class _Row:
     def state(self, seen: Reading, server: ServerState) -> WatchState:
         """What the watch knew. Falls with the server are none of the number's own, and make it no unstable one."""
         is_down_with_it = server.is_dark and self.concerns_every_number(seen)
-        fell_with_it = verdicts.is_in_outage(server, self.first_unhealthy_at)
+        fell_with_it = circuit.is_in_outage(server, self.first_unhealthy_at)
         return WatchState(
             run=Run(
                 first_unhealthy_at=self.first_unhealthy_at,
@@ -184,10 +184,10 @@ class _Row:
         """Leave out the falls that its server's outage began with, before anybody knew of it."""
         if not self.last_verdict_at:
             return ()
-        return tuple(at for at in self.health_changes if not verdicts.is_in_outage(server, at))
+        return tuple(at for at in self.health_changes if not circuit.is_in_outage(server, at))
 
     def concerns_every_number(self, seen: Reading) -> bool:
-        return verdicts.concerns_every_number(seen.cause, has_own_token=self.has_own_token)
+        return circuit.concerns_every_number(seen.cause, has_own_token=self.has_own_token)
 
     def streak(self, seen: Reading) -> int:
         """Return how many verdicts in a row have this cause and code, this one counted."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
-from channels_app import reachability, timing
+from channels_app import recovery, timing
 from notifications.pruning import READ_ARE_KEPT
 from tenants import scope
 
@@ -28,7 +28,7 @@ def ask(cursor) -> dict[str, list[int]]:
     given = {
         "kept": READ_ARE_KEPT,
         "grace": limits.grace,
-        "patience": reachability.PATIENCE * limits.minute,
+        "patience": recovery.PATIENCE * limits.minute,
         "tick": TICK_MAY_TAKE,
     }
     found = {}

@@ -5,7 +5,7 @@ from functools import cache
 
 from django.conf import settings
 
-from channels_app.verdicts import Limits
+from channels_app.circuit import Limits
 from incidents.lifecycle import Policy
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import deadman, errands, listing, outage, ping, reachability, strikes, timing
+from channels_app import deadman, errands, listing, outage, ping, recovery, server_states, strikes, timing
 from channels_app.fleet import week
 from channels_app.models import WATCHED_SQL
 from core.database import is_away
@@ -41,7 +41,7 @@ def keep_up() -> None:
     _try(_forget_unwatched)
     _try(errands.keep_up)
     _try(_beat_the_pulse)
-    _try(reachability.keep_up)
+    _try(recovery.keep_up)
     _try(listing.want_after_outages)
     _try(outage.tell_operators)
     _try(strikes.tell_operators)
@@ -63,7 +63,7 @@ def _try(step: Callable[[], object]) -> None:
 def _adopt_new_channels() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_ADOPT)
-        cursor.execute(reachability.ADOPT)
+        cursor.execute(server_states.ADOPT)
 
 
 def _forget_unwatched() -> None:

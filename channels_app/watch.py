@@ -16,7 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from channels_app import bell, due, leaving, listing, upkeep, verdicts
+from channels_app import bell, circuit, due, leaving, listing, upkeep, verdicts
 from channels_app.due import Order
 from channels_app.flush import Look, flush
 from channels_app.gateways import evolution
@@ -249,7 +249,7 @@ class _Loop:
         self._keep(ended)
         if order.has_list and _is_missing_again(order, seen):
             self.reasons.want_list(order.server_id)
-        if seen.cause in verdicts.SERVER_WIDE:
+        if seen.cause in circuit.SERVER_WIDE:
             now = time.monotonic()
             self.probe_at[order.server_id] = now + settings.HEARTBEAT_RECHECK_SECONDS
             if has_room_again:  # whether it is dark is known before more of it is claimed, and waits for a deadline again

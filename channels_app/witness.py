@@ -1,6 +1,6 @@
 """An independent witness: an address that has nothing to do with any server. Where it fails too, the fault is our network's.
 
-Asked while some server is failing, at most once a tick, by whoever claims it; `verdicts.offline_since` says what it means.
+Asked while some server is failing, at most once a tick, by whoever claims it; `connectivity.offline_since` says what it means.
 """
 
 from datetime import datetime

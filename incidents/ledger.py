@@ -20,7 +20,6 @@ from incidents.models import Incident, IncidentEvent
 from incidents.notices import Outage
 from incidents.readings import Reading
 from incidents.telling import tell
-from notifications import announce
 from notifications.models import Notification
 from tenants.models import Membership, User
 
@@ -150,11 +149,6 @@ def close_incidents(resolutions: dict[int, str]) -> list[int]:
         won = cursor.fetchall()
     _write_resolved([(tenant_id, incident_id, at) for incident_id, tenant_id, at in won])
     return [incident_id for incident_id, *_rest in won]
-
-
-def warn_offline(since: datetime, *, at: datetime) -> None:
-    """Tell the operators once that our own network has been gone since then."""
-    announce.tell([notices.offline(since=since, at=at)], at=at)
 
 
 def _outage(incident_id: int, bad: Bad, started_at: datetime) -> Outage:

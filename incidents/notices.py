@@ -13,7 +13,6 @@ from core.durations import spell
 from incidents import advice, instability
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
-from notifications import announce
 from notifications.announce import Audience, Notice, Text
 from notifications.models import Notification
 
@@ -87,15 +86,6 @@ def resolved(outage: Outage, *, at: datetime, told: Collection[int]) -> Notice:
         ),
     }
     return _notice(outage, Notification.Event.RESOLVED, texts, only=told)
-
-
-def offline(*, since: datetime, at: datetime) -> Notice:
-    """Warn the operators that our own network is gone: nothing can be said of any number."""
-    body = format_lazy(
-        _("No way out since {since}: no number can be checked, and no clinic is told anything. Check this machine's network."),
-        since=moment(since, at),
-    )
-    return announce.warning(f"offline:{since:%Y-%m-%dT%H:%M}", _("Vigia's own network is gone"), body)
 
 
 def _notice(outage: Outage, event: Notification.Event, texts: dict, only: Collection[int] | None = None) -> Notice:

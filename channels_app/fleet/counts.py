@@ -9,11 +9,11 @@ from django.db import connection
 from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
+from channels_app.circuit import SERVER_WIDE
 from channels_app.fleet.reach import Reach
 from channels_app.fleet.selection import HAS_INCIDENT, Pill, Selection, ended_in_week, everyone
 from channels_app.fleet.standing import Group, late
 from channels_app.models import Sweep, looked_at_since
-from channels_app.verdicts import SERVER_WIDE
 
 _ITS_SERVERS_FAULT = Q(watch__cause__in=SERVER_WIDE) | Q(watch__cause="key_rejected", own_token="")
 

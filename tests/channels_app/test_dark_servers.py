@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from channels_app import bell, outage, upkeep, verdicts
+from channels_app import bell, circuit, outage, upkeep, verdicts
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Reachability, Watch
 from channels_app.turns import Turns
@@ -626,8 +626,8 @@ def test_nothing_is_left_of_failures_at_a_server_on_which_nothing_is_watched_any
 
     upkeep.keep_up()
 
-    fails = Reachability.objects.values(*verdicts.NOTHING_FAILS, "refused_since").get()
-    assert fails == {**verdicts.NOTHING_FAILS, "refused_since": None}
+    fails = Reachability.objects.values(*circuit.NOTHING_FAILS, "refused_since").get()
+    assert fails == {**circuit.NOTHING_FAILS, "refused_since": None}
 
 
 @pytest.mark.parametrize(("failing", "asked"), [(True, 1), (False, 0)], ids=["a server fails", "all answer"])

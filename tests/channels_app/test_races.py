@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from channels_app import invariants, on_demand, reachability, upkeep
+from channels_app import invariants, on_demand, recovery, upkeep
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, Reachability, Watch
 from channels_app.turns import Turns
@@ -187,11 +187,11 @@ def test_a_tick_leaves_the_servers_to_another_that_is_at_it(back):
     ended = []
 
     def tick() -> None:
-        reachability.keep_up()
+        recovery.keep_up()
         ended.append("without waiting")
 
     with transaction.atomic():
-        reachability.keep_up()
+        recovery.keep_up()
         elsewhere(tick)
         assert ended
 
@@ -200,7 +200,7 @@ def test_a_tick_leaves_the_servers_to_another_that_is_at_it(back):
 
 def test_a_server_that_goes_dark_again_just_as_its_incident_would_resolve_keeps_it(back):
     dark_again = "update channels_app_reachability set dark_since = statement_timestamp(), dark_cause = 'server_unreachable'"
-    with meanwhile(reachability.keep_up, waits_for=dark_again):
+    with meanwhile(recovery.keep_up, waits_for=dark_again):
         pass
 
     assert Incident.objects.open().get() == back

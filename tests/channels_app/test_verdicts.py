@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from channels_app import verdicts
-from channels_app.verdicts import History, Host, Limits, ServerState, Witness, observe, settle
+from channels_app import circuit, connectivity, verdicts
+from channels_app.circuit import History, Limits, ServerState, observe
+from channels_app.connectivity import Host, Witness
+from channels_app.verdicts import settle
 from incidents.readings import Reading, Status
 from tests.support.readings import MINUTE, NOON, healthy, reading
 
@@ -36,9 +38,9 @@ def three_failures(history: History = WELL) -> ServerState:
 
 
 def is_dark(server: ServerState, *, others_answer: bool = True) -> bool:
-    if not verdicts.may_be_dark(server):
+    if not circuit.may_be_dark(server):
         return False
-    return verdicts.darken(server, "server_unreachable", others_answer=others_answer).is_dark
+    return circuit.darken(server, "server_unreachable", others_answer=others_answer).is_dark
 
 
 def test_three_failed_looks_in_a_row_darken_a_server():
@@ -47,13 +49,13 @@ def test_three_failed_looks_in_a_row_darken_a_server():
 
 
 def test_a_server_is_dark_since_its_first_failed_look():
-    dark = verdicts.darken(three_failures(), "server_error", others_answer=False)
+    dark = circuit.darken(three_failures(), "server_error", others_answer=False)
 
     assert (dark.dark_since, dark.dark_cause) == (NOON, "server_error")
 
 
 def test_a_clock_that_was_set_back_lets_a_dark_server_come_back():
-    dark = verdicts.darken(three_failures(), "server_error", others_answer=False)
+    dark = circuit.darken(three_failures(), "server_error", others_answer=False)
     dark = replace(dark, last_success_at=NOON - SECOND)
 
     back = after((healthy(NOON - 60 * MINUTE), WELL), server=dark)
@@ -151,7 +153,7 @@ def test_nobody_learns_from_what_was_inferred():
 
 
 def test_one_success_ends_the_darkness():
-    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
+    dark = circuit.darken(three_failures(), "server_unreachable", others_answer=False)
 
     back = after((healthy(NOON + MINUTE), ILL), server=dark)
 
@@ -160,18 +162,18 @@ def test_one_success_ends_the_darkness():
 
 
 def test_a_dark_server_has_another_cause_when_its_looks_have_had_it_for_five_minutes():
-    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
+    dark = circuit.darken(three_failures(), "server_unreachable", others_answer=False)
     one_probe = after((failed(NOON + MINUTE, cause="certificate"), WELL), server=dark)
     two_causes = after(
         (failed(NOON + 4 * MINUTE), WELL), (failed(NOON + 5 * MINUTE, cause="certificate"), WELL), server=one_probe
     )
 
     def cause(server, minutes):
-        return verdicts.turn(server, at=NOON + minutes * MINUTE, limits=Limits()).dark_cause
+        return circuit.turn(server, at=NOON + minutes * MINUTE, limits=Limits()).dark_cause
 
     assert [cause(one_probe, minutes) for minutes in (1, 5, 6)] == ["server_unreachable", "server_unreachable", "certificate"]
     assert cause(two_causes, 9) == "server_unreachable"
-    assert verdicts.turn(FRESH, at=NOON, limits=Limits()) == FRESH
+    assert circuit.turn(FRESH, at=NOON, limits=Limits()) == FRESH
 
 
 OWN_TOKEN = replace(WELL, has_own_token=True)
@@ -179,9 +181,9 @@ OWN_TOKEN = replace(WELL, has_own_token=True)
 
 def test_a_storm_is_the_cause_whatever_failed_long_before_it():
     refused = failed(NOON + 10 * MINUTE, cause="key_rejected")
-    storm = verdicts.darken_by_storm(after((failed(), WELL), (refused, OWN_TOKEN)))
+    storm = circuit.darken_by_storm(after((failed(), WELL), (refused, OWN_TOKEN)))
 
-    assert verdicts.turn(storm, at=NOON + 10 * MINUTE, limits=Limits()).dark_cause == "server_error"
+    assert circuit.turn(storm, at=NOON + 10 * MINUTE, limits=Limits()).dark_cause == "server_error"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_a_storm_is_the_cause_whatever_failed_long_before_it():
     ids=["it has no time for us", "it refuses a number's own token"],
 )
 def test_so_does_whatever_else_only_a_server_that_is_there_can_say(seen, history):
-    back = after((seen, history), server=verdicts.darken(three_failures(), "server_unreachable", others_answer=False))
+    back = after((seen, history), server=circuit.darken(three_failures(), "server_unreachable", others_answer=False))
 
     assert not back.is_dark
     assert back.back_at == NOON + MINUTE
@@ -202,7 +204,7 @@ def test_so_does_whatever_else_only_a_server_that_is_there_can_say(seen, history
 def test_a_token_that_was_refused_before_the_server_died_tells_afterwards_that_it_is_back():
     refused = failed(NOON - MINUTE, cause="key_rejected")
     dead = after((refused, OWN_TOKEN), *((failed(NOON + n * SECOND), WELL) for n in range(3)))
-    dark = verdicts.darken(dead, "server_unreachable", others_answer=False)
+    dark = circuit.darken(dead, "server_unreachable", others_answer=False)
 
     back = after((replace(refused, at=NOON + MINUTE), OWN_TOKEN), server=dark)
 
@@ -211,19 +213,19 @@ def test_a_token_that_was_refused_before_the_server_died_tells_afterwards_that_i
 
 
 def test_a_refused_token_ends_no_darkness_that_is_made_of_them():
-    storm = verdicts.darken_by_storm(after((failed(cause="key_rejected"), OWN_TOKEN)))
+    storm = circuit.darken_by_storm(after((failed(cause="key_rejected"), OWN_TOKEN)))
 
     assert after((failed(NOON + MINUTE, cause="key_rejected"), OWN_TOKEN), server=storm).is_dark
 
 
 def test_an_outage_has_the_moments_between_its_first_failure_and_the_first_answer():
-    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
+    dark = circuit.darken(three_failures(), "server_unreachable", others_answer=False)
     back = after((healthy(NOON + MINUTE), WELL), server=dark)
 
     moments = [None, NOON - SECOND, NOON, NOON + MINUTE, NOON + MINUTE + SECOND]
-    assert [verdicts.is_in_outage(dark, at) for at in moments] == [False, False, True, True, True]
-    assert [verdicts.is_in_outage(back, at) for at in moments] == [False, False, True, True, False]
-    assert not verdicts.is_in_outage(FRESH, NOON)
+    assert [circuit.is_in_outage(dark, at) for at in moments] == [False, False, True, True, True]
+    assert [circuit.is_in_outage(back, at) for at in moments] == [False, False, True, True, False]
+    assert not circuit.is_in_outage(FRESH, NOON)
 
 
 def test_the_latency_follows_slowly():
@@ -268,7 +270,7 @@ def test_a_server_that_refuses_every_token_has_an_error_of_its_own():
     ("refused", "looked_at", "storm"), [(2, 2, True), (60, 60, True), (1, 1, False), (2, 3, False), (0, 0, False)]
 )
 def test_a_storm_is_all_of_two_or_more(refused, looked_at, storm):
-    assert verdicts.refuses_all(refused, looked_at) is storm
+    assert circuit.refuses_all(refused, looked_at) is storm
 
 
 # --- Our own network -----------------------------------------------------------------------------------------------
@@ -296,7 +298,7 @@ ANSWERS = Host(NOON + SECOND, None, None)
     ],
 )
 def test_without_a_witness_three_hosts_with_local_errors_alone_say_it(hosts, since):
-    assert verdicts.offline_since(hosts, None) == since
+    assert connectivity.offline_since(hosts, None) == since
 
 
 @pytest.mark.parametrize(
@@ -308,7 +310,7 @@ def test_without_a_witness_three_hosts_with_local_errors_alone_say_it(hosts, sin
     ],
 )
 def test_a_witness_that_answers_denies_what_began_before_it_did(answered_at, since):
-    assert verdicts.offline_since([GONE] * 3, Witness(answered_at)) == since
+    assert connectivity.offline_since([GONE] * 3, Witness(answered_at)) == since
 
 
 def failing_witness(since=NOON):
@@ -318,15 +320,15 @@ def failing_witness(since=NOON):
 def test_a_witness_that_fails_too_says_that_it_is_ours_unless_somebody_answers():
     far = [FAILS_FAR_AWAY]
 
-    assert verdicts.offline_since(far, failing_witness()) == NOON
-    assert verdicts.offline_since([*far, ANSWERS], failing_witness()) is None
+    assert connectivity.offline_since(far, failing_witness()) == NOON
+    assert connectivity.offline_since([*far, ANSWERS], failing_witness()) is None
 
 
 def test_a_witness_that_fails_says_nothing_where_no_server_began_to_fail_since_any_answered():
     ten_minutes_ago = Host(NOON - 10 * MINUTE, None, None)
 
-    assert verdicts.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago], failing_witness()) is None
-    assert verdicts.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago, FAILS_FAR_AWAY], failing_witness()) == NOON
+    assert connectivity.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago], failing_witness()) is None
+    assert connectivity.offline_since([WAS_DOWN_BEFORE, ten_minutes_ago, FAILS_FAR_AWAY], failing_witness()) == NOON
 
 
 def test_what_failed_while_our_network_was_gone_says_nothing_of_a_server():
@@ -341,7 +343,7 @@ def test_what_failed_while_our_network_was_gone_says_nothing_of_a_server():
 
 
 def test_a_server_that_was_dark_before_our_network_went_is_dark_still_when_it_is_back():
-    dark = verdicts.darken(three_failures(), "server_unreachable", others_answer=False)
+    dark = circuit.darken(three_failures(), "server_unreachable", others_answer=False)
 
     still_dark = after((failed(NOON + 2 * MINUTE), WELL), server=dark, online_since=NOON + MINUTE)
 

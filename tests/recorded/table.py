@@ -7,7 +7,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from channels_app.verdicts import History, Limits, ServerState, settle
+from channels_app.circuit import History, Limits, ServerState
+from channels_app.verdicts import settle
 from incidents.causes import CAUSES, Acts
 from incidents.readings import Reading, Status
 from tests.recorded import situations
