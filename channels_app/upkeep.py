@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import deadman, errands, listing, outage, ping, recovery, server_states, strikes, timing
+from channels_app import connection_periods, deadman, errands, listing, outage, ping, recovery, server_states, strikes, timing
 from channels_app.fleet import week
 from channels_app.models import WATCHED_SQL
 from core.database import is_away
@@ -77,7 +77,7 @@ def _forget_unwatched() -> None:
         if not why:
             return
         closed = ledger.close_incidents(why)
-        cursor.execute(_END_PERIODS, [list(why)])
+        connection_periods.end(list(why))
         cursor.execute(_FORGET, [list(why)])
     log.info("no longer watched", channels=len(why), incidents_closed=len(closed))
 
@@ -116,13 +116,6 @@ where w.seen_server is not null
 order by w.channel_id
 for no key update of w skip locked
 """  # noqa: S608 (our own constants)
-
-_END_PERIODS = """
-update channels_app_connectionperiod p
-set ended_at = greatest(p.started_at, w.last_verdict_at)
-from channels_app_watch w
-where w.channel_id = p.channel_id and p.ended_at is null and p.channel_id = any(%s)
-"""
 
 # The look number goes up so that a look in flight is dropped. What belongs to the instance survives a mere switching off.
 _FORGET = """

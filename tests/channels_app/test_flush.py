@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_app import on_demand, timing, upkeep
-from channels_app.flush import MOST_COUNTED, Look, flush
+from channels_app.flush import Look, flush
+from channels_app.judgements import MOST_COUNTED
 from channels_app.models import Channel, ConnectionPeriod, Server, Watch
 from channels_app.turns import Turns
 from incidents import causes
