@@ -1,7 +1,7 @@
 """Whether the watch itself is alive: read by the probes and by the banner of every page.
 
-Asked without a scope the database would show no row, and the watch would look alive for ever. So the one function here
-enters service scope, and hands out seconds and a flag: nothing of whose numbers they are.
+Asked without a scope the database would show no row, and the watch would look alive for ever. So what is here
+enters service scope, and hands out seconds and flags: nothing of whose numbers they are.
 """
 
 from dataclasses import dataclass

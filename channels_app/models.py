@@ -99,7 +99,7 @@ class Server(models.Model):
 
 
 class Reachability(models.Model):
-    """What the looks say of a server as a whole. Written by the service alone, in the flush; `verdicts` says what it means.
+    """What the looks say of a server as a whole. Written by the service alone; `circuit` says what it means.
 
     Apart from Server, whose form would write an hour-old state back.
     """

@@ -1,5 +1,4 @@
-"""What every tick keeps in order, before anybody is looked at: new channels, channels that are no longer watched, the pulse,
-and now and then the fleet's seven days.
+"""What every tick keeps in order, before anybody is looked at, one step after the other.
 
 Each statement is idempotent and repairs whatever came before, whoever did it: no signal, no hook, no form has to remember.
 """

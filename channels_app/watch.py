@@ -92,7 +92,7 @@ class _Loop:
             goes_on = self._goes_on()
             if goes_on:
                 self._collect()
-                self._run_errands()
+                self._want_lists()
                 self._flush()
         except (OperationalError, InterfaceError) as error:
             self._wait_for_the_database(error)
@@ -159,7 +159,7 @@ class _Loop:
         to_look_at = []
         for order in orders:
             if order.dark and (probes[order.server_id] >= MOST_PROBES or now < self.probe_at.get(order.server_id, 0.0)):
-                self._keep(_infer(order))
+                self._keep(_inferred(order))
             else:
                 probes[order.server_id] += bool(order.dark)
                 to_look_at.append(order)
@@ -260,7 +260,7 @@ class _Loop:
             self.flush_at = time.monotonic() + FLUSH_EVERY
         self.waiting.append(seen)
 
-    def _run_errands(self) -> None:
+    def _want_lists(self) -> None:
         """Ask for lists, but only when all that was due is under way: whatever hangs is to begin first."""
         has_time = not self.more_is_due or time.monotonic() >= self.ends_at
         if has_time and (servers := self.reasons.lists_wanted()):
@@ -279,11 +279,11 @@ class _Loop:
         ends_at = min(time.monotonic() + ALONE_FOR, self.is_over_at - settings.HEARTBEAT_TIMEOUT_SECONDS)
         while time.monotonic() < ends_at and not leaving.is_asked() and (order := due.claim_alone()):
             log.warning("a look ended with its process; now alone", channel=order.channel_id)
-            self.waiting.append(_infer(order) if order.dark else look(order))  # not a deadline each for what is known
+            self.waiting.append(_inferred(order) if order.dark else look(order))  # not a deadline each for what is known
             self._flush()
 
 
-def _infer(order: Order) -> Look:
+def _inferred(order: Order) -> Look:
     return Look(order, verdicts.infer(order.dark, at=order.anchor.now()))
 
 

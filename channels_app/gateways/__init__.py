@@ -1,16 +1,14 @@
 """The contract between the watch and the servers: one look at one channel becomes one `Reading`.
 
-A gateway never raises, never writes, and lets no HTTP type and no word of the server's out of its file.
-It calls nothing that changes anything on the server: a look only reads.
+A gateway is a module with `look` and `list_all`, as `evolution` is. It never raises, never writes, and lets no HTTP type and
+no word of the server's out of its file. It calls nothing that changes anything on the server: a look only reads.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
 
 from core.fields import Secret
-from incidents.readings import Reading, Status
+from incidents.readings import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +47,3 @@ class Listing:
 
 
 MISSING = {"missing": True}  # a Target.row: the complete list has no such number
-
-
-class Gateway(Protocol):
-    """A module of this package: `gateways.evolution` is one."""
-
-    def look(self, target: Target, *, at: datetime, seconds: float) -> Reading:
-        """Look once, within `seconds` in all. Never raises. `at` becomes the reading's time."""
-
-    def list_all(self, *, base_url: str, key: Secret | None, operator_owned: bool, seconds: float) -> Listing:
-        """Ask the server for all its numbers, with its own key. Never raises."""

@@ -1,18 +1,25 @@
 """A number that kills whoever looks at it, and a worker that is told to leave with its hands full."""
 
+import math
 import resource
+import time
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from channels_app import on_demand
 from channels_app.models import Watch
+from channels_app.reasons import MOST_ASKED
 from channels_app.turns import Turns
 from config.celery import MOST_FILES
+from demo.simulator import evolution
 from tests.support import people
 from tests.support.deadly import DEADLY
 from tests.support.processes import INTERVAL, wait_until
 
 TICK = 1
+WATCHING = 2  # worker processes
 LEASE = 12  # seconds: 2 D + 10
 STRIKES = 3
 
@@ -82,19 +89,37 @@ def test_a_worker_may_open_as_many_files_as_the_machine_lets_it(place, processes
     assert int(line.split()[3]) == min(hard if hard > 0 else MOST_FILES, MOST_FILES)
 
 
-def test_many_numbers_that_fall_at_once_cost_a_few_questions_and_one_list(place, processes, server, simulator):
-    numbers = [f"number-{n}" for n in range(20)]
+def test_many_numbers_that_fall_at_once_cost_a_few_questions_and_a_list(place, processes, server, simulator, monkeypatch):
+    fallen = 100
+    numbers = [f"number-{n}" for n in range(fallen)]
     channels = [people.channel(place.quiet.tenant, server, instance_name=name) for name in numbers]
     phones = [simulator.phone(name) for name in numbers]
-    processes.worker()
-    processes.errands()
-    processes.beat()
+    for process in (processes.worker, processes.errands, processes.beat):
+        process(HEARTBEAT_INTERVAL_SECONDS=60)
     watches = Watch.objects.filter(channel__in=channels)
-    wait_until(
-        lambda: watches.filter(connection_status="open", listed_at__isnull=False).count() == 20, "all are seen and listed"
-    )
+    is_seen = {"connection_status": "open", "listed_at__isnull": False}
+    wait_until(lambda: watches.filter(**is_seen).count() == fallen, "all are seen and listed")
+    asked = recorded(simulator, monkeypatch)
+    began = time.monotonic()
 
     for phone in phones:
         phone.logs_out()
+    on_demand.request(by=None)
 
-    wait_until(lambda: watches.filter(cause="logged_out").count() == 20, "all are known to be logged out")
+    wait_until(lambda: watches.filter(cause="logged_out").count() == fallen, "all are known to be logged out")
+    ticks = 1 + math.ceil((time.monotonic() - began) / TICK)
+    assert asked["list"] <= ticks
+    assert 0 < asked["row"] <= WATCHING * MOST_ASKED * ticks
+
+
+def recorded(simulator, monkeypatch) -> Counter:
+    """Count from now on what the simulated servers are asked for beside a state: a number's row, or their list."""
+    asked, answer = Counter(), evolution.answer
+
+    def counted(server, request, *, at):
+        if request.path == "/instance/fetchInstances":
+            asked["row" if request.query else "list"] += 1
+        return answer(server, request, at=at)
+
+    simulator.inside(monkeypatch.setattr, evolution, "answer", counted)
+    return asked
