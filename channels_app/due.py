@@ -16,7 +16,7 @@ from channels_app.gateways import Known, Target
 from channels_app.models import WATCHED_SQL
 from core import clock
 from core.fields import Secret
-from incidents.lifecycle import Policy, Run, WatchState, is_past_threshold
+from incidents.lifecycle import LOOKS_OF_AN_INCIDENT, Policy, Run, WatchState, is_past_threshold
 from incidents.readings import Status
 
 LEGACY_FOR = timedelta(days=1)  # then a server of version 1 is asked again for its list: it may have been upgraded
@@ -25,8 +25,8 @@ FAR_AHEAD = timedelta(minutes=15)  # nothing is planned further ahead than this:
 
 
 def _fresh() -> timedelta:
-    """How old a server's list may be and still say why a number is down."""
-    return timedelta(seconds=2 * settings.HEARTBEAT_TICK_SECONDS + 30)
+    """How old a server's list may be and still say why a number is down: where incidents stand, as old as their last look."""
+    return LOOKS_OF_AN_INCIDENT + timedelta(seconds=2 * settings.HEARTBEAT_TICK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +162,7 @@ def _order(  # in the order of _CLAIM_DUE's columns
             known=known if last_verdict_at else None,
             row=json.loads(listed) if listed else None,
             row_is_fresh=listed_at is not None and listed_at >= claimed_at - _fresh(),
+            row_is_of_run=listed_at is not None and first_unhealthy_at is not None and listed_at >= first_unhealthy_at,
         ),
         has_list=has_list,
         state=WatchState(run=run, is_paired=is_paired, last_verdict_at=last_verdict_at),

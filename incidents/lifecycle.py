@@ -18,6 +18,7 @@ from incidents.readings import Health, Reading
 NOTHING = timedelta(0)
 HEALTHY_LOOKS_OF_AN_END = 2  # in a row
 LOOKS_OF_AN_INCIDENT = timedelta(seconds=60)  # an open incident is looked at this often, so that recovery is seen soon
+REASON_OWED_FOR = timedelta(seconds=60)  # so long a reason that could not be had is asked for at every recheck
 LONGEST_WAIT = timedelta(minutes=10)  # whatever a server asks for
 UNSEEN_TOO_LONG = timedelta(minutes=15)
 
@@ -176,6 +177,8 @@ def _unhealthy(state: WatchState, seen: Reading, policy: Policy) -> Decision:
         )
     # The next look comes exactly when the sum would reach the threshold, if not before.
     look_again_in = min(policy.interval, policy.threshold - run.bad_for)
+    if seen.reason_owed and run.bad_for < REASON_OWED_FOR:
+        look_again_in = min(look_again_in, policy.recheck)
     return Decision(step=Step.RUN_GOES_ON, look_again_in=look_again_in, run=run)
 
 

@@ -42,6 +42,7 @@ class Reading:
     ended_at: datetime | None = None  # when the connection ended, as the server remembers it; by its clock
     inferred: bool = False  # nobody looked: its server is down as a whole
     again_in: timedelta | None = None  # with an unseen one: when the next look is worth it
+    reason_owed: bool = False  # a bad state whose reason may be had soon: too many asked at once
 
     @property
     def health(self) -> Health:

@@ -33,7 +33,8 @@ class Target:
     known: Known | None = None  # None before the first verdict
     ask_reason: bool = False  # an incident may open on this look: ask why, even if the state is a repeat
     row: dict | None = None  # what the server's last full list said of this number, as `list_all` gave it
-    row_is_fresh: bool = False  # it may still be believed about the connection
+    row_is_fresh: bool = False  # it may still be believed about a connection that is down
+    row_is_of_run: bool = False  # it came since the bad run began: a connection that it says is there did not fall after it
     may_ask: Callable[[bool], bool] = lambda is_bad: True  # may this look ask for the reason? (or, if not bad, for the owner)
 
 

@@ -23,6 +23,7 @@ from channels_app.gateways import Listing, Target
 from channels_app.gateways.evolution_answers import (
     ABSENT,
     NOT_VERIFIABLE,
+    UNEXPLAINED,
     Meaning,
     OddAnswer,
     OldList,
@@ -42,6 +43,7 @@ from incidents.readings import Reading, Status, clean_text
 
 log = structlog.get_logger(__name__)
 
+_NOT_BELIEVED = "not believed"  # a row's status; what else stands in it does not change
 LIST_BYTES = 5_000_000  # a server of 300 numbers sends 156 kB
 
 
@@ -116,6 +118,7 @@ def _look(target: Target, at: datetime, deadline: float) -> Reading:
         integration=row.integration if row else "",
         owner_jid=row.owner_jid if row else "",
         ended_at=row.disconnected_at if row else None,
+        reason_owed=cause in UNEXPLAINED and state != ABSENT and (row is None or row.status == _NOT_BELIEVED),
     )
 
 
@@ -131,15 +134,16 @@ def _row(target: Target, state: str, ask: Callable[[], Row | None]) -> Row | Non
 
 
 def _row_of_a_bad_state(target: Target, state: str, ask: Callable[[], Row | None]) -> Row | None:
-    """The reason is wanted when a state is new, or may open an incident. Else a list of just now may tell it for nothing."""
+    """Ask where the state is new, or not explained, or may open an incident; else, or where too many ask, the list may do."""
     known = target.known
-    listed = from_json(target.row) if target.row_is_fresh else None
-    if listed and known is None:
-        return listed
-    # "starting" is a transition of the row, which its end leaves without a new state in memory.
     # Without its row nobody knows whether the number was ever paired, and one that was not opens no incident.
     never_had_it = known is None or not known.integration
-    is_wanted = never_had_it or target.ask_reason or state != known.raw_state or known.cause == "starting"
+    listed = from_json(target.row) if target.row_is_fresh else None
+    if listed and listed.status == "open" and not target.row_is_of_run:  # perhaps it fell since then
+        listed = replace(listed, status=_NOT_BELIEVED, reason=None, disconnected_at=None) if never_had_it else None
+    if listed and listed.status != _NOT_BELIEVED and known is None:
+        return listed
+    is_wanted = never_had_it or target.ask_reason or state != known.raw_state or known.cause in UNEXPLAINED
     return (ask() if is_wanted and target.may_ask(True) else None) or listed
 
 

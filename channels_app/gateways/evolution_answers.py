@@ -49,6 +49,10 @@ class OddAnswer(Exception):
         self.received = received
 
 
+# What a state means without its row, or with one that stands between two states: with the row there may be more to say.
+UNEXPLAINED = {"starting", "reconnecting", "reason_unknown"}
+
+
 def classify(state: str, row: Row | None) -> Meaning:
     """Say what a state in memory means beside the row in the database; `row` is None where it is not known."""
     if row and row.integration in NOT_VERIFIABLE:

@@ -113,7 +113,8 @@ def test_nothing_but_reads_is_ever_sent(server, network):
         ("close", {"known": replace(FELL, integration="")}, True),
         ("close", {"known": Known(raw_state="close", status=Status.DISCONNECTED, cause="banned"), "ask_reason": True}, True),
         ("connecting", {"known": Known(raw_state="close", status=Status.DISCONNECTED, cause="network_lost")}, True),
-        ("connecting", {"known": replace(FELL, raw_state="connecting", status=Status.CONNECTING, cause="reconnecting")}, False),
+        ("connecting", {"known": replace(FELL, raw_state="connecting", status=Status.CONNECTING, cause="reconnecting")}, True),
+        ("close", {"known": replace(FELL, cause="reason_unknown")}, True),
         ("connecting", {"known": Known(raw_state="connecting", status=Status.CONNECTING, cause="starting")}, True),
         ("close", {"known": Known(raw_state="timeout", status=Status.ERROR, cause="server_unreachable")}, True),
         ("open", {"known": None}, True),
@@ -130,6 +131,7 @@ def test_nothing_but_reads_is_ever_sent(server, network):
         "an incident may open",
         "another bad state",
         "still reconnecting",
+        "not explained yet",
         "still in a transition",
         "server came back",
         "first open",
@@ -148,6 +150,8 @@ def test_the_row_is_asked_for_only_where_it_is_needed(server, state, changes, as
 
 
 LISTED = as_json(Row(status="open", integration="WHATSAPP-BAILEYS", owner_jid=OWNER))
+BANNED = as_json(Row(status="close", integration="WHATSAPP-BAILEYS", owner_jid=OWNER, reason=403))
+LOST = Known(raw_state="close", status=Status.DISCONNECTED, cause="network_lost", integration="WHATSAPP-BAILEYS")
 DOWN = Known(raw_state="close", status=Status.DISCONNECTED, cause="reason_unknown", integration="WHATSAPP-BAILEYS")
 NEVER = {"may_ask": lambda is_bad: False}
 
@@ -156,14 +160,20 @@ NEVER = {"may_ask": lambda is_bad: False}
     ("state", "changes", "cause", "asked"),
     [
         ("open", {"known": None, "row": LISTED}, "connected", False),
-        ("close", {"known": None, "row": LISTED, "row_is_fresh": True}, "network_lost", False),
-        ("close", {"known": None, "row": LISTED}, "logged_out", True),
-        ("close", {"known": BAILEYS, "row": LISTED, "row_is_fresh": True}, "logged_out", True),
-        ("close", {"known": BAILEYS, "row": LISTED, "row_is_fresh": True, **NEVER}, "network_lost", False),
-        ("close", {"known": BAILEYS, "row": LISTED, **NEVER}, "reason_unknown", False),
-        ("close", {"known": DOWN, "row": LISTED, "row_is_fresh": True}, "network_lost", False),
-        ("close", {"known": DOWN, "row": LISTED}, "reason_unknown", False),
-        ("close", {"known": DOWN, "row": LISTED, "row_is_fresh": True, "ask_reason": True}, "logged_out", True),
+        ("close", {"known": None, "row": BANNED, "row_is_fresh": True}, "banned", False),
+        ("close", {"known": None, "row": BANNED}, "logged_out", True),
+        ("close", {"known": None, "row": LISTED, "row_is_fresh": True}, "logged_out", True),
+        ("close", {"known": None, "row": LISTED, "row_is_fresh": True, **NEVER}, "reason_unknown", False),
+        ("close", {"known": BAILEYS, "row": BANNED, "row_is_fresh": True}, "logged_out", True),
+        ("close", {"known": BAILEYS, "row": BANNED, "row_is_fresh": True, **NEVER}, "banned", False),
+        ("close", {"known": BAILEYS, "row": BANNED, **NEVER}, "reason_unknown", False),
+        ("close", {"known": BAILEYS, "row": LISTED, "row_is_fresh": True, **NEVER}, "reason_unknown", False),
+        ("close", {"known": DOWN, "row": LISTED, "row_is_fresh": True, "row_is_of_run": True, **NEVER}, "network_lost", False),
+        ("close", {"known": DOWN, "row": LISTED, "row_is_fresh": True, **NEVER}, "reason_unknown", False),
+        ("close", {"known": DOWN, "row": BANNED, "row_is_fresh": True}, "logged_out", True),
+        ("close", {"known": LOST, "row": BANNED, "row_is_fresh": True}, "banned", False),
+        ("close", {"known": LOST, "row": BANNED}, "network_lost", False),
+        ("close", {"known": LOST, "row": BANNED, "row_is_fresh": True, "ask_reason": True}, "logged_out", True),
         ("close", {"known": replace(DOWN, cause="banned"), "ask_reason": True, **NEVER}, "banned", False),
         ("open", {"known": None, **NEVER}, "connected", False),
         ("close", {"known": None, "row": MISSING, "row_is_fresh": True}, "logged_out", True),
@@ -172,9 +182,15 @@ NEVER = {"may_ask": lambda is_bad: False}
         "owner and integration, however old",
         "first look, listed just now",
         "first look, listed long ago",
+        "first look, connected when listed: perhaps it fell since then",
+        "the same, and may not ask",
         "a new state is newer than the list",
         "a new state that may not ask",
         "a new state that may not ask, and an old list",
+        "a new state that may not ask, connected when listed",
+        "not explained, may not ask, connected when listed: and it was down by then",
+        "not explained, may not ask, connected when listed before it fell",
+        "not explained",
         "the same again, listed just now",
         "the same again, an old list",
         "an incident may open",
@@ -189,6 +205,31 @@ def test_a_row_of_the_servers_list_is_as_good_as_asking_where_it_is_new_enough(s
     reading = look(**changes)
 
     assert (reading.cause, server.was_asked_for_the_row) == (cause, asked)
+
+
+def test_a_list_of_before_the_fall_still_says_that_the_number_was_paired(server):
+    server.says("close")
+
+    reading = look(known=None, row=LISTED, row_is_fresh=True, **NEVER)
+
+    assert (reading.cause, reading.owner_jid, reading.integration) == ("reason_unknown", OWNER, "WHATSAPP-BAILEYS")
+
+
+@pytest.mark.parametrize(
+    ("changes", "owed"),
+    [
+        (NEVER, True),
+        ({"row": LISTED, "row_is_fresh": True, **NEVER}, True),
+        ({"row": LISTED, "row_is_fresh": True, "known": None, **NEVER}, True),
+        ({"row": BANNED, "row_is_fresh": True, **NEVER}, False),
+        ({"known": LOST, **NEVER}, False),
+        ({}, False),
+    ],
+    ids=["no list", "a list of before", "a first look", "a list that knows", "known already", "asked"],
+)
+def test_a_reason_is_owed_where_a_look_could_not_have_it(server, changes, owed):
+    server.says("close", row(connectionStatus="close"))
+    assert look(**{"known": BAILEYS, **changes}).reason_owed is owed
 
 
 def test_a_look_that_uses_the_list_tells_integration_and_owner(server):

@@ -26,6 +26,10 @@ def bad(at: float, status: Status = Status.DISCONNECTED) -> Reading:
     return Reading(at=after(at), status=status, cause="logged_out")
 
 
+def owed(at: float) -> Reading:
+    return Reading(at=after(at), status=Status.DISCONNECTED, cause="reason_unknown", reason_owed=True)
+
+
 def good(at: float) -> Reading:
     return Reading(at=after(at), status=Status.OPEN, cause="connected")
 

@@ -19,6 +19,7 @@ from tests.incidents.record import (
     after,
     bad,
     good,
+    owed,
     unknown,
     unseen,
 )
@@ -44,6 +45,8 @@ ROWS = [
     # unhealthy after unhealthy
     ("far from the threshold the next look is after I", [bad(0), bad(10)], Step.RUN_GOES_ON, 120),
     ("I before the threshold the next look is after I", [bad(0), bad(60), bad(180)], Step.RUN_GOES_ON, 120),
+    ("while its reason is owed it is looked at again soon", [bad(0), owed(10)], Step.RUN_GOES_ON, 10),
+    ("but not for long", [bad(0), owed(10), owed(70)], Step.RUN_GOES_ON, 120),
     ("near the threshold the next look falls upon it", [bad(0), bad(10), bad(130), bad(250)], Step.RUN_GOES_ON, 50),
     ("the sum reaches the threshold", [*FIVE_BAD_MINUTES], Step.INCIDENT_OPENS, 60),
     ("a blind gap adds I and no more", [bad(0), bad(10), bad(9000)], Step.RUN_GOES_ON, 120),
@@ -109,6 +112,12 @@ def test_what_follows_from_the_last_reading(channel, readings, step, seconds):
     decided = channel.reads(*readings)
 
     assert (decided.step, decided.look_again_in) == (step, timedelta(seconds=seconds))
+
+
+def test_a_reason_that_is_owed_puts_no_incident_off():
+    decided = Channel(threshold_minutes=1).reads(bad(0), owed(55))
+    assert decided.look_again_in == timedelta(seconds=5)
+    assert Channel(threshold_minutes=1).reads(bad(0), owed(60)).step is Step.INCIDENT_OPENS
 
 
 @pytest.mark.parametrize("status", [Status.CONNECTING, Status.QR_PENDING, Status.DISCONNECTED, Status.ERROR])
