@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from channels_app import fleet, on_demand
 from channels_app.forms import MINUTES_SENTENCE
 from channels_app.models import LEAST_MINUTES, MOST_MINUTES, Channel, Sweep, looked_at_since
+from core.database import Lock
 from tenants.models import User
 
 MOST_CHECKS = 200  # beyond it, one check of everything costs less
 MOST_ID_CHARACTERS = 400_000
-_LOCK = 7_301_001
 
 
 class Action(StrEnum):
@@ -62,7 +62,7 @@ def ids_in(text: str) -> list[int]:
 def apply(action: Action, ids: list[int], *, by: User, minutes: int | None = None) -> str:
     """Do it, and return a sentence about what was done. `by` is an operator."""
     with connection.cursor() as cursor:  # a double click: the second waits, and then finds nothing left to do
-        cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute("select pg_advisory_xact_lock(%s)", [Lock.BULK_CHANGE])
     channels = Channel.objects.filter(pk__in=ids, archived_at=None)
     match action:
         case Action.CHECK:

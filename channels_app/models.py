@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import addresses
 from core.fields import EncryptedTextField, Secret
-from incidents.causes import CAUSES
+from incidents.causes import title_of
 from incidents.readings import RAW_STATE_CHARACTERS, Status
 from tenants.models import Tenant, User
 
@@ -282,7 +282,7 @@ class Watch(models.Model):
 
     @property
     def cause_title(self) -> str:
-        return str(CAUSES[self.cause].title) if self.cause in CAUSES else self.cause
+        return title_of(self.cause)
 
     def is_waited_for(self, asked_at: datetime | None, *, now: datetime) -> bool:
         """Was a look asked for at this moment that has not ended yet? After a quarter of an hour nobody waits any more.

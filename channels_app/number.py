@@ -17,7 +17,6 @@ from channels_app import availability, stretches, timing
 from channels_app.availability import Week
 from channels_app.models import Channel, ConnectionPeriod, Watch
 from incidents.advice import Subject
-from incidents.causes import CAUSES
 from incidents.models import Incident
 from incidents.periods import longest_gap
 from incidents.readings import Status
@@ -137,10 +136,6 @@ def watch_of(channel: Channel) -> Watch:
     if hasattr(channel, "watch"):
         return channel.watch
     return Watch(channel=channel, tenant_id=channel.tenant_id, connection_status=Status.UNKNOWN.value, cause="not_looked_at")
-
-
-def title_of(cause: str) -> str:
-    return str(CAUSES[cause].title) if cause in CAUSES else cause
 
 
 def spell_phone(phone: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
@@ -13,6 +12,7 @@ from channels_app import connectivity, server_states
 from channels_app.circuit import ServerState
 from channels_app.connectivity import Host, Witness
 from channels_app.server_states import Network
+from core import addresses
 from incidents.notices import moment
 from notifications import announce
 from notifications.announce import Notice
@@ -32,7 +32,7 @@ def _hosts(states: dict[int, ServerState]) -> list[Host]:
     """Every host with a number that is watched: the servers of this flush as they are now, the others as stored."""
     of_host: dict[str, list[ServerState]] = defaultdict(list)
     for base_url, server_id, stored in server_states.all_watched():
-        of_host[urlsplit(base_url).hostname or base_url].append(states.get(server_id) or stored)
+        of_host[addresses.host(base_url)].append(states.get(server_id) or stored)
     return [
         Host(
             last_success_at=max((s.last_success_at for s in servers if s.last_success_at), default=None),

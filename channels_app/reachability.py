@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from urllib.parse import urlsplit
 
 from django.db import connection
 
@@ -13,6 +12,7 @@ from channels_app import circuit, own_network, server_states, timing, verdicts
 from channels_app.circuit import History, ServerState
 from channels_app.models import WATCHED_SQL
 from channels_app.server_states import Network
+from core import addresses
 from incidents import servers
 from incidents.readings import Health, Reading
 from incidents.server_notices import ServerOutage
@@ -100,7 +100,7 @@ class Servers:
                 server_id=server_id,
                 tenant_id=tenant_id,
                 name=name,
-                host=urlsplit(base_url).hostname or "",
+                host=addresses.host(base_url),
                 cause=self.states[server_id].dark_cause,
                 since=self.states[server_id].dark_since,
                 numbers=numbers,

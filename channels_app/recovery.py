@@ -8,17 +8,17 @@ from django.db import connection, transaction
 
 from channels_app import bell, circuit, timing
 from channels_app.models import WATCHED_SQL
+from core.database import Lock
 from incidents import servers
 from incidents.server_notices import ServerReturn
 
-_TICK_LOCK = 7_301_002  # any number that no other advisory lock of ours uses
 PATIENCE = 10  # minutes after which a server's incident waits for no number any more
 
 
 def keep_up() -> None:
     """Do it in one process at a time: who tells a clinic that a server is down must be over before another says it is back."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(%s)", [_TICK_LOCK])
+        cursor.execute("select pg_try_advisory_xact_lock(%s)", [Lock.SERVERS_TICK])
         if cursor.fetchone() == (False,):
             return
         cursor.execute(_NOBODY_NEEDS_ITS_KEY)

@@ -1,4 +1,4 @@
-"""The settings' lengths of time, as the watch uses them."""
+"""Lengths of time, as the watch uses them: most come from the settings."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -9,6 +9,7 @@ from channels_app.circuit import Limits
 from incidents.lifecycle import Policy
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+WEEK = timedelta(days=7)  # that people are shown
 
 
 def intervals(count: int) -> timedelta:

@@ -10,8 +10,19 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import connection_periods, deadman, errands, listing, outage, ping, recovery, server_states, strikes, timing
-from channels_app.fleet import week
+from channels_app import (
+    connection_periods,
+    deadman,
+    errands,
+    fleet_week,
+    listing,
+    outage,
+    ping,
+    recovery,
+    server_states,
+    strikes,
+    timing,
+)
 from channels_app.models import WATCHED_SQL
 from core.database import is_away
 from incidents import ledger
@@ -45,7 +56,7 @@ def keep_up() -> None:
     _try(outage.tell_operators)
     _try(strikes.tell_operators)
     _try(ping.send_if_healthy)
-    _try(week.measure_if_due)
+    _try(fleet_week.measure_if_due)
 
 
 def _try(step: Callable[[], object]) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from django.db import connection
 
@@ -11,6 +10,7 @@ from channels_app.circuit import History, ServerState
 from channels_app.due import Order
 from channels_app.models import WATCHED_SQL
 from channels_app.reachability import Seen
+from core import addresses
 from incidents import instability
 from incidents.advice import Subject
 from incidents.lifecycle import Run, WatchState
@@ -133,7 +133,7 @@ class Row:
             tenant_name=self.tenant_name,
             name=self.name,
             server_name=self.server_name,
-            server_host=urlsplit(self.base_url).hostname or "",
+            server_host=addresses.host(self.base_url),
             server_is_the_operators=self.operator_owned,
             alerts_enabled=self.alerts_enabled,
         )

@@ -6,6 +6,7 @@ a checked address becomes another one. Which addresses may be *connected to* is 
 
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from urllib.parse import urlsplit
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -54,6 +55,11 @@ def origin(base_url: str) -> tuple[str, str, int]:
     scheme, _separator, rest = base_url.partition("://")
     host, port = _split_port(rest.partition("/")[0])
     return scheme, host.strip("[]"), int(port) if port else DEFAULT_PORTS[scheme]
+
+
+def host(base_url: str) -> str:
+    """Return the host of an address that `rebuild` made; "" where it is none."""
+    return urlsplit(base_url).hostname or ""
 
 
 def instance_name(text: str) -> str:

@@ -268,3 +268,8 @@ UNSEEN_CUT_OFF = "cut_off"  # our own limits ended the look
 UNSEEN_SEALED_KEY = "sealed_key"  # we cannot open the key that we would show
 UNSEEN_OWN_NETWORK = "own_network"  # no way out of here: it says nothing about any server
 UNSEEN_SERVER_BACK = "server_back"  # a server that has just come back has not loaded everything yet
+
+
+def title_of(code: str) -> str:
+    """Return a cause's title in the language that is active; the code itself where an older release wrote it."""
+    return str(CAUSES[code].title) if code in CAUSES else code

@@ -9,7 +9,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from incidents.causes import CAUSES
+from incidents.causes import title_of
 from tenants.models import Tenant, User
 
 MOST_NOTE_CHARACTERS = 1000
@@ -132,7 +132,7 @@ class Incident(models.Model):
 
     @property
     def cause_title(self) -> str:
-        return str(CAUSES[self.cause].title) if self.cause in CAUSES else self.cause
+        return title_of(self.cause)
 
 
 class IncidentEvent(models.Model):

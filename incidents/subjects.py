@@ -1,7 +1,6 @@
 """What an incident is about, as its sentences name it: a number, or a server as a whole."""
 
-from urllib.parse import urlsplit
-
+from core import addresses
 from incidents.advice import Subject
 from incidents.models import Incident
 
@@ -20,7 +19,7 @@ def of(incident: Incident) -> Subject:
         tenant_name=tenant.name if tenant else "",
         name=channel.name if channel else str(server or ""),
         server_name=server.name if server else "",
-        server_host=(urlsplit(server.base_url).hostname or "") if server else "",
+        server_host=addresses.host(server.base_url) if server else "",
         server_is_the_operators=(channel.server_owner if channel else incident.owner_key) == 0,
         alerts_enabled=channel.alerts_enabled if channel else True,
     )

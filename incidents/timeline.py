@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from core.durations import spell
 from incidents import instability, moments
-from incidents.causes import CAUSES
+from incidents.causes import title_of
 from incidents.models import Incident, IncidentEvent
 from incidents.moments import SECONDS
 from incidents.periods import Stretch
@@ -66,7 +66,7 @@ def line(event: IncidentEvent, incident: Incident, names: Names) -> Line:
             title = gettext("Incident opened") if names.for_operator else gettext("Outage on record")
             return Line(event.at, "danger", "triangle-alert", title, text)
         case kinds.CAUSE_CHANGED:
-            title = str(CAUSES[event.cause].title) if event.cause in CAUSES else event.cause
+            title = title_of(event.cause)
             return Line(event.at, "warning", "shuffle", gettext("Cause changed"), title)
         case kinds.TOLD:
             title = _told_of(event.event, incident, names)

@@ -17,10 +17,10 @@ from channels_app.cards.moments import moment
 from channels_app.cards.support import Support, support
 from channels_app.cards.told import Told
 from channels_app.models import STATUS_LABELS, Sweep
-from channels_app.number import TONES, Number, title_of
+from channels_app.number import TONES, Number
 from core.durations import spell
 from incidents import advice, instability
-from incidents.causes import CAUSES, Acts
+from incidents.causes import CAUSES, Acts, title_of
 from incidents.models import Incident
 from incidents.readings import Status
 

@@ -10,8 +10,9 @@ from django.utils.translation import ngettext, pgettext
 from channels_app.availability import Day, Week
 from channels_app.cards import moments
 from channels_app.models import ConnectionPeriod
-from channels_app.number import TONES, Number, title_of
+from channels_app.number import TONES, Number
 from channels_app.stretches import State, Stretch
+from incidents.causes import title_of
 from incidents.models import Incident
 from incidents.readings import Status
 from incidents.story import KIND_TONES

@@ -7,9 +7,8 @@ from django.db import connection
 
 from channels_app import on_demand
 from channels_app.models import Pulse, Sweep
+from core.database import Lock
 from tenants.models import User
-
-_CHECK_ALL_LOCK = 7_301_000  # any number that no other advisory lock of ours uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Progress:
 def check_everything(*, by: User) -> Sweep:
     """Ask for a look at everything; where somebody has asked and it still runs, join that."""
     with connection.cursor() as cursor:  # two at the same moment: the second waits for the first's request to end
-        cursor.execute("select pg_advisory_xact_lock(%s)", [_CHECK_ALL_LOCK])
+        cursor.execute("select pg_advisory_xact_lock(%s)", [Lock.CHECK_EVERYTHING])
     return Sweep.objects.running().order_by("-started_at").first() or on_demand.request(by=by)
 
 

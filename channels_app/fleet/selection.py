@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy
 
 from channels_app.fleet.standing import Group, blind, in_group
 from channels_app.models import WATCHED, Channel
+from channels_app.timing import WEEK
 from incidents.causes import CAUSES
 from incidents.models import Incident
 from incidents.readings import clean_text
 
-WEEK = timedelta(days=7)
 SEARCH_CHARACTERS = 80
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -10,10 +9,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from channels_app import availability, fleet
 from channels_app.models import Channel, ConnectionPeriod
-from channels_app.number import TONES, Number, read_periods, title_of, watch_of
+from channels_app.number import TONES, Number, read_periods, watch_of
 from channels_app.views.check import ask_or_not_found
+from core import addresses
 from incidents import advice
-from incidents.causes import CAUSES
+from incidents.causes import CAUSES, title_of
 from incidents.models import Incident
 from tenants.door import operators_only
 
@@ -61,7 +61,7 @@ def _channel(pk: int) -> dict:
         "periods_hidden": max(0, len(periods) - PERIODS_SHOWN),
         "week": number.week(periods, incidents) if number.is_verifiable else None,
         "incidents": incidents,
-        "server_host": _server_host(channel),
+        "server_host": addresses.host(channel.server.base_url),
         "server_incident": Incident.objects.open().filter(server=channel.server_id).first(),
         "reach": fleet.Reach.of(channel.server),
         "now": number.now,
@@ -89,9 +89,5 @@ def _step(number: Number):
     watch, server = number.watch, number.channel.server
     if watch.cause not in CAUSES or not number.is_watched or number.is_blind:
         return ""
-    subject = number.subject(server_name=server.name, server_host=_server_host(number.channel))
+    subject = number.subject(server_name=server.name, server_host=addresses.host(server.base_url))
     return advice.operator_step(watch.cause, subject, number=watch.code, received=watch.raw_state)
-
-
-def _server_host(channel: Channel) -> str:
-    return urlsplit(channel.server.base_url).hostname or ""

@@ -8,8 +8,7 @@ from itertools import pairwise
 import pytest
 from django.utils import timezone
 
-from channels_app import deadman, outage, stretches, upkeep
-from channels_app.fleet import week
+from channels_app import deadman, fleet_week, outage, stretches, upkeep
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Watch
 from channels_app.stretches import State
@@ -277,11 +276,11 @@ def test_the_week_is_measured_every_five_minutes_by_one_worker(number):
     measured()
     number(30 * DAY, ("open", 10 * DAY, None))
     assert measured()[0] == 1
-    assert not week.measure_if_due()
+    assert not fleet_week.measure_if_due()
 
     Pulse.objects.update(week_measured_at=timezone.now() - timedelta(minutes=5))
-    assert week.measure_if_due()
-    assert not week.measure_if_due()
+    assert fleet_week.measure_if_due()
+    assert not fleet_week.measure_if_due()
     assert Pulse.objects.get().week_numbers == 2
 
 
@@ -290,7 +289,7 @@ def test_a_clock_that_went_back_does_not_stop_the_week(number):
     measured()
     Pulse.objects.update(week_measured_at=timezone.now() + timedelta(hours=1))
 
-    assert week.measure_if_due()
+    assert fleet_week.measure_if_due()
 
 
 def test_the_first_number_in_the_count_is_measured_at_once(number):
