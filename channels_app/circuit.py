@@ -14,6 +14,7 @@ from incidents.readings import Reading, Status
 # What may concern every number of a server alike: where it does, none of them is answered otherwise. A refused key is one of
 # them where it is the server's own.
 SERVER_WIDE = {"server_unreachable", "server_error", "certificate", "wrong_address", "invalid_answer", "address_refused"}
+ANSWERS = {"server_error", "wrong_address", "invalid_answer", "key_rejected"}  # of the failures, those that came from out there
 
 LOOKS_UNTIL_DARK = 3
 HEALTHY_UNTIL_DARK = 2
@@ -136,7 +137,7 @@ def observe(
         since = max((at for at in (server.last_success_at, online_since) if at), default=None)
         if is_success(seen):
             server = _answered(server, seen, history)
-        elif seen.cause == UNSEEN_ASKED_TO_WAIT:
+        elif seen.cause == UNSEEN_ASKED_TO_WAIT and not _says_nothing_of_its_key(server, history):
             server = _is_there(server, seen.at)
         elif is_failure(seen, history) and (since is None or seen.at > since):
             server = _failed(server, seen, history)
@@ -215,9 +216,14 @@ def _is_there(server: ServerState, at: datetime) -> ServerState:
     return replace(server, **NOTHING_FAILS, last_success_at=at, dark_since=None, dark_cause="", **ended)
 
 
+def _says_nothing_of_its_key(server: ServerState, history: History) -> bool:
+    """Is its own key what is wrong with the server, and was the number asked for with another one?"""
+    return server.dark_cause == "key_rejected" and history.has_own_token
+
+
 def _answered(server: ServerState, seen: Reading, history: History) -> ServerState:
-    if server.dark_cause == "key_rejected" and history.has_own_token:
-        return server  # it says nothing of the server's own key
+    if _says_nothing_of_its_key(server, history):
+        return server
     there = _is_there(server, seen.at)
     if there is server:
         return server

@@ -17,6 +17,7 @@ class Host:
     last_success_at: datetime | None
     failing_since: datetime | None
     failing_locally_since: datetime | None
+    was_reached: bool = False  # what failed there last was answered, if badly: there is a way out
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ def is_local(seen: Reading) -> bool:
 def offline_since(hosts: Iterable[Host], witness: Witness | None) -> datetime | None:
     """Say since when it is our own network that is gone; None where it is there, or where that cannot be told.
 
-    It takes a witness that fails too, or three hosts at least, of which none gave more than a local error since the first
-    of these (fewer, and the trouble is the servers'), and no witness that has answered since.
+    Where a host that fails is answered, there is a way out. Else it takes a witness that fails too, or three hosts at least, of
+    which none gave more than a local error since the first of these (fewer, and the trouble is the servers'), and no witness
+    that has answered since.
     """
     hosts = list(hosts)
     answered = max((host.last_success_at for host in hosts if host.last_success_at), default=None)
@@ -44,6 +46,8 @@ def offline_since(hosts: Iterable[Host], witness: Witness | None) -> datetime | 
         """Did it begin since any host answered? One that has been dead for long says nothing of our network today."""
         return at is not None and (answered is None or at > answered)
 
+    if any(host.was_reached and is_news(host.failing_since) for host in hosts):
+        return None
     if witness and witness.failing_since:
         fails_too = any(is_news(host.failing_since) for host in hosts)
         return witness.failing_since if fails_too and is_news(witness.failing_since) else None

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from channels_app import connectivity, server_states
+from channels_app import circuit, connectivity, server_states
 from channels_app.circuit import ServerState
 from channels_app.connectivity import Host, Witness
 from channels_app.server_states import Network
@@ -38,6 +38,7 @@ def _hosts(states: dict[int, ServerState]) -> list[Host]:
             last_success_at=max((s.last_success_at for s in servers if s.last_success_at), default=None),
             failing_since=max((s.failing_since for s in servers if s.failing_since), default=None),
             failing_locally_since=min((s.failing_locally_since for s in servers if s.failing_locally_since), default=None),
+            was_reached=any(s.failing_cause in circuit.ANSWERS for s in servers),
         )
         for servers in of_host.values()
     ]

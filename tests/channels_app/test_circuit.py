@@ -186,6 +186,14 @@ def test_a_token_that_was_refused_before_the_server_died_tells_afterwards_that_i
     assert back.refused_since == NOON + MINUTE
 
 
+def test_a_number_with_a_token_that_is_to_wait_says_nothing_of_the_servers_own_key():
+    dark = ServerState(dark_since=NOON, dark_cause="key_rejected")
+    wait = reading("asked_to_wait", None, NOON + SECOND, code=429)
+
+    assert after((wait, replace(WELL, has_own_token=True)), server=dark).is_dark
+    assert not after((wait, WELL), server=dark).is_dark
+
+
 def test_a_refused_token_ends_no_darkness_that_is_made_of_them():
     storm = circuit.darken_by_storm(after((failed(cause="key_rejected"), OWN_TOKEN)))
 

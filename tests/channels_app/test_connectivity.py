@@ -56,6 +56,15 @@ def test_a_witness_that_fails_too_says_that_it_is_ours_unless_somebody_answers()
     assert connectivity.offline_since([*far, ANSWERS], failing_witness()) is None
 
 
+def test_a_witness_that_fails_says_nothing_where_the_server_that_fails_is_answered():
+    bad_gateway = Host(NOON - MINUTE, NOON + SECOND, None, was_reached=True)
+    back_by_now = Host(NOON - MINUTE, None, None, was_reached=True)
+
+    assert connectivity.offline_since([bad_gateway], failing_witness()) is None
+    assert connectivity.offline_since([GONE, GONE, GONE, bad_gateway], None) is None
+    assert connectivity.offline_since([FAILS_FAR_AWAY, back_by_now], failing_witness()) == NOON
+
+
 def test_a_witness_that_fails_says_nothing_where_no_server_began_to_fail_since_any_answered():
     ten_minutes_ago = Host(NOON - 10 * MINUTE, None, None)
 
