@@ -193,7 +193,8 @@ def _could_not_look(state: WatchState, seen: Reading, policy: Policy) -> Decisio
     look_again_in = seen.again_in or max(policy.interval, min(seen.wait or NOTHING, LONGEST_WAIT))
     if state.run.good_streak and state.last_verdict_at:  # else a server that often asks us to wait would hold an incident open
         before_it_is_blind = state.last_verdict_at + 2 * policy.interval - seen.at
-        look_again_in = max(policy.recheck, min(look_again_in, before_it_is_blind))
+        if before_it_is_blind > NOTHING:  # beyond, the streak is broken anyway
+            look_again_in = max(policy.recheck, min(look_again_in, before_it_is_blind))
     return Decision(
         step=Step.UNSEEN,
         look_again_in=look_again_in,

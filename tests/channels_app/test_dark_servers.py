@@ -619,6 +619,19 @@ def test_a_witness_is_left_alone_when_nothing_is_watched_any_more_on_the_server_
     assert bell.ask_the_witness not in callbacks
 
 
+def test_a_server_that_falls_again_for_another_cause_before_its_incident_is_over_has_that_cause(fleet):
+    fell = timezone.now() - 4 * MINUTE
+    die(fell)
+    see(healthy, fell + 150 * SECOND, only=fleet[:1])
+    assert Reachability.objects.get().dark_since is None
+
+    for after in (160, 170, 180):
+        see(refused, fell + after * SECOND)
+
+    assert Reachability.objects.get().dark_cause == server_incident().cause == "key_rejected"
+    assert list(server_incident().events.filter(kind="cause_changed").values_list("cause", flat=True)) == ["key_rejected"]
+
+
 def test_nothing_is_left_of_failures_at_a_server_on_which_nothing_is_watched_any_more(fleet, start):
     see(no_route, start, only=fleet[:1])
     Reachability.objects.update(refused_since=start)

@@ -98,6 +98,12 @@ ROWS = [
         Step.UNSEEN,
         230,
     ),
+    (
+        "once nobody has seen it for two intervals it is waited for as long as the server asks",
+        [bad(0), good(10), unseen(20, wait=600), unseen(250, wait=600)],
+        Step.UNSEEN,
+        600,
+    ),
     ("and with the next look it ends", [bad(0), good(10), unseen(20, wait=600), good(250)], Step.RUN_ENDS, 120),
     # unknown
     ("unknown with no run changes nothing", [unknown(0)], Step.UNKNOWABLE, 120),
