@@ -87,7 +87,7 @@ def _put_on_record(judged: list[Judged], servers: Servers) -> Counter:
     ledger.keep_incidents(_with_their_servers(staying, servers))
     ended = by_step.get(Step.INCIDENT_RESOLVES, ())
     resolved = ledger.resolve_incidents(
-        Recovered(subject=item.row.subject(), at=item.decision.resolved_at)
+        Recovered(subject=item.row.subject(), at=item.decision.resolved_at, seen_at=item.seen.at)
         for item in ended
         if item.seen.health is Health.HEALTHY
     )

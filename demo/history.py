@@ -228,7 +228,7 @@ def _put_the_server_on_record(channels: list[Channel], *, began: datetime) -> No
         if timing.policy(channel.heartbeat_threshold_minutes).threshold <= STOOD_STILL.length
     )
     servers.tell_clinics([server.pk], fallen_before=began, at=began + TOLD_AFTER)
-    ledger.resolve_incidents(Recovered(subject=_subject(channel), at=ended) for channel in channels)
+    ledger.resolve_incidents(Recovered(subject=_subject(channel), at=ended, seen_at=ended) for channel in channels)
     back = ServerReturn(server_id=server.pk, at=ended, connected=Counter(channel.tenant_id for channel in channels))
     servers.resolve_incidents([back], at=ended)
 
@@ -264,7 +264,8 @@ def _put_on_record(channel: Channel, outage: Outage, *, began: datetime) -> None
     """Let the ledger say what it would have said: opened past the threshold, each new cause, resolved."""
     if outage.is_unstable:
         ledger.open_incidents([_keeps_falling(channel, outage, began)])
-        ledger.resolve_incidents([Recovered(subject=_subject(channel), at=began + outage.length)])
+        ended = began + outage.length
+        ledger.resolve_incidents([Recovered(subject=_subject(channel), at=ended, seen_at=ended)])
         return
     if outage.length < timing.policy(channel.heartbeat_threshold_minutes).threshold:
         return
@@ -277,7 +278,8 @@ def _put_on_record(channel: Channel, outage: Outage, *, began: datetime) -> None
     for before, stage in pairwise(outage.stages):
         changed_at += before.length
         ledger.keep_incidents([Bad(subject=subject, seen=_reading(stage, changed_at), started_at=began)])
-    ledger.resolve_incidents([Recovered(subject=subject, at=began + outage.length)])
+    ended = began + outage.length
+    ledger.resolve_incidents([Recovered(subject=subject, at=ended, seen_at=ended)])
 
 
 def _somebody_takes_care(channel: Channel, outage: Outage, opened_at: datetime) -> None:

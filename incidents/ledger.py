@@ -57,6 +57,7 @@ class Bad:
 class Recovered:
     subject: Subject
     at: datetime  # the first of the healthy readings
+    seen_at: datetime  # the one that ends it
 
 
 def open_incidents(bad: Iterable[Bad]) -> int:
@@ -124,13 +125,13 @@ def resolve_incidents(recovered: Iterable[Recovered]) -> int:
     _write_resolved(
         [(outage.subject.tenant_id, incident_id, resolved_at[incident_id]) for incident_id, outage in outages.items()]
     )
-    told = _told(outages.keys() - of_a_server)  # of theirs they hear once, when the server's is over
+    told = _told_of_itself(outages.keys() - of_a_server)  # of theirs they hear once, when the server's is over
     messages = [
         (notices.resolved(outage, at=resolved_at[i], told=told[i]), outage.subject.tenant_id)
         for i, outage in outages.items()
         if told.get(i)
     ]
-    tell(messages, at=max(item.at for item in recovered.values()))
+    tell(messages, at=max(item.seen_at for item in recovered.values()))
     for outage in outages.values():
         _log("incident resolved", outage)
     return len(outages)
@@ -260,8 +261,10 @@ def _told_lines(incident_ids: Iterable[int]) -> dict[int, list[IncidentEvent]]:
     return lines
 
 
-def _told(incident_ids: Iterable[int]) -> dict[int, set[int]]:
-    return {i: set().union(*(line.told for line in lines)) for i, lines in _told_lines(incident_ids).items()}
+def _told_of_itself(incident_ids: Iterable[int]) -> dict[int, set[int]]:
+    """Who was told of each of these, but for those who heard of its server alone."""
+    lines = {i: [line for line in lines if line.event not in _OF_ITS_SERVER] for i, lines in _told_lines(incident_ids).items()}
+    return {i: set().union(*(line.told for line in of_it)) for i, of_it in lines.items()}
 
 
 def _write_resolved(rows: list[tuple[int, int, datetime]]) -> None:

@@ -1,7 +1,7 @@
 """A server's death in words: for the operators, the one calm notice of each of its clinics, and its owner's."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.functional import Promise
@@ -127,6 +127,16 @@ def of_its_own(incident: Incident, *, at: datetime, support_knows: bool) -> Noti
     step = advice.clinic_step(incident.cause, subject, support_knows=support_knows)
     title = format_lazy("{}: {}", subject.name, CAUSES[incident.cause].title)
     return _of_clinic(incident, incident.pk, Notification.Event.SERVER_DOWN, Text(title, _down_since(incident, step, at=at)))
+
+
+def became_its_owners(incident: Incident, *, support_knows: bool, to: Collection[int]) -> Notice:
+    """Tell these people that it has become the turn of the clinic whose own server it is."""
+    subject = subjects.of(incident)
+    step = advice.clinic_step(incident.cause, subject, support_knows=support_knows)
+    title = format_lazy("{}: {}", subject.name, CAUSES[incident.cause].title)
+    notice = _of_clinic(incident, incident.pk, Notification.Event.ACTION_NEEDED, Text(title, step), only=to)
+    of_operators = Text(title, format_lazy(_("It is the clinic's turn now. It reads: {step}"), step=step))
+    return replace(notice, texts={**notice.texts, Audience.OPERATOR: of_operators})
 
 
 def back_again(

@@ -14,15 +14,15 @@ import structlog
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from incidents import ledger, subjects
+from incidents import advice, ledger, subjects
 from incidents import server_notices as notices
+from incidents.causes import Acts
 from incidents.ledger import FELL_AGAIN_WITHIN, Bad
 from incidents.models import Incident, IncidentEvent
 from incidents.readings import Reading, Status
 from incidents.server_notices import ServerOutage, ServerReturn
 from incidents.telling import tell
 from notifications.models import Notification
-from tenants.models import User
 
 log = structlog.get_logger(__name__)
 
@@ -53,12 +53,19 @@ def open_incidents(down: Iterable[ServerOutage], *, at: datetime) -> dict[int, i
 
 
 def change_cause(server_id: int, cause: str, *, at: datetime) -> None:
-    """Put on record that something else is wrong with a server by now. Nobody is told again: it is down still."""
-    for incident in Incident.objects.open().filter(server=server_id).exclude(cause=cause):
+    """Put on record that something else is wrong with a server by now: it is down still.
+
+    Whoever was told hears it where it becomes the turn of the clinic whose own server it is; nobody else.
+    """
+    known = Incident.objects.open().filter(server=server_id).exclude(cause=cause).select_related("server", "tenant")
+    for incident in known:
         Incident.objects.filter(pk=incident.pk).update(cause=cause)
         IncidentEvent.objects.create(
             tenant_id=incident.tenant_id, incident=incident, kind=Kind.CAUSE_CHANGED, at=at, cause=cause
         )
+        before, incident.cause = incident.cause, cause
+        if incident.tenant_id and _is_its_owners(cause, incident) and not _is_its_owners(before, incident):
+            _tell_whose_turn_it_is(incident, at=at)
         log.info("server incident has another cause", incident=incident.pk, server=server_id, cause=cause)
 
 
@@ -93,9 +100,10 @@ def tell_clinics(dark: Collection[int], *, fallen_before: datetime | None, at: d
     ]
     if not untold:
         return owners
-    support_knows = _operators_exist()
     children = Incident.objects.filter(pk__in=untold).select_related("parent", "tenant").order_by("parent_id", "tenant_id")
-    messages = [(notices.calm(child, at=at, support_knows=support_knows), child.tenant_id) for child in children]
+    messages = [
+        (notices.calm(child, at=at, support_knows=child.parent.notified_at is not None), child.tenant_id) for child in children
+    ]
     return owners + len(tell(messages, at=at))
 
 
@@ -126,8 +134,9 @@ def resolve_incidents(back: Iterable[ServerReturn], *, at: datetime) -> int:
         lost += its_lost
         up = notices.server_up(incident, its_return, its_lost, at=at, told=told[incident.pk, Event.OPENED])
         messages = [(up, incident.tenant_id)]
+        still_there = _clinics_still_there(incident, of_it, its_return)
         for one in (incident, *of_it):
-            if people := told.get((one.pk, Event.SERVER_DOWN)):
+            if one.tenant_id in still_there and (people := told.get((one.pk, Event.SERVER_DOWN))):
                 of_clinic = [child for child in its_lost if child.tenant_id == one.tenant_id]
                 again = notices.back_again(incident, its_return, one, of_clinic, at=at, told=people)
                 messages.append((again, one.tenant_id))
@@ -155,6 +164,12 @@ def _children(parents: Iterable[int]) -> dict[int, list[Incident]]:
     return children
 
 
+def _clinics_still_there(incident: Incident, children: list[Incident], back: ServerReturn) -> set[int | None]:
+    """Those to whom its return means something: not a clinic that has moved its numbers away meanwhile, or let go of them."""
+    returned = (Incident.Resolution.RECOVERED, "")
+    return {incident.tenant_id, *back.connected} | {one.tenant_id for one in children if one.resolution in returned}
+
+
 def _is_seen_down(child: Incident, *, since: datetime) -> bool:
     """Not where it is connected, and its incident only waits for a second look, or for half an hour of stillness."""
     watch = getattr(child.channel, "watch", None)
@@ -179,13 +194,24 @@ def _told(incidents: list[Incident], children: dict[int, list[Incident]]) -> dic
     return told
 
 
+def _is_its_owners(cause: str, incident: Incident) -> bool:
+    return advice.who_acts(cause, subjects.of(incident)) is Acts.CLINIC
+
+
+def _tell_whose_turn_it_is(incident: Incident, *, at: datetime) -> None:
+    lines = IncidentEvent.objects.filter(incident=incident, kind=Kind.TOLD).values_list("told", flat=True)
+    to = set().union(*lines)
+    if to:
+        notice = notices.became_its_owners(incident, support_knows=incident.notified_at is not None, to=to)
+        tell([(notice, incident.tenant_id)], causes={incident.pk: incident.cause}, at=at)
+
+
 def _tell_owners(incident_ids: list[int], *, at: datetime) -> int:
     """Tell the clinics whose own servers these incidents are of; return of how many of them somebody was told."""
     if not incident_ids:
         return 0
     news = Incident.objects.filter(_is_news(at), pk__in=incident_ids).select_related("server", "tenant").order_by("pk")
-    support_knows = _operators_exist()
-    messages = [(notices.of_its_own(one, at=at, support_knows=support_knows), one.tenant_id) for one in news]
+    messages = [(notices.of_its_own(one, at=at, support_knows=one.notified_at is not None), one.tenant_id) for one in news]
     return len(tell(messages, at=at))
 
 
@@ -200,11 +226,6 @@ def _owners_untold(dark: Collection[int]) -> list[int]:
 def _is_news(at: datetime) -> Q:
     """Not where it follows another outage, of which people have just heard that it is over, and may be over as soon."""
     return Q(follows=None) | Q(started_at__lte=at - FELL_AGAIN_WITHIN)
-
-
-def _operators_exist() -> bool:
-    """Then they were told: of every server's incident, at its opening."""
-    return User.objects.filter(is_saas_admin=True, is_active=True).exists()
 
 
 _OPEN = """

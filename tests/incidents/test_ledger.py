@@ -362,6 +362,18 @@ def test_an_outage_that_becomes_one_of_instability_is_news_for_the_operators_alo
     assert (len(texts(admin)), len(texts(operator)), told("action_needed")) == (1, 1, set())
 
 
+def test_the_end_of_an_unstable_channel_is_told_when_it_is_known(channel, admin, operator):
+    ledger.open_incidents([unstable(channel)])
+    still_since, now = NOON + 60 * MINUTE, NOON + 90 * MINUTE
+
+    ledger.resolve_incidents([recovered(channel, at=still_since, seen_at=now)])
+
+    incident = Incident.objects.get()
+    assert incident.resolved_at == still_since
+    assert incident.events.get(kind="told", event="resolved").at == now
+    assert set(Notification.objects.filter(event="resolved").values_list("created_at", flat=True)) == {now}
+
+
 def test_an_unstable_channel_that_is_simply_down_in_the_end_keeps_its_kind_and_shows_the_cause(channel, admin, operator):
     ledger.open_incidents([unstable(channel)])
 

@@ -196,6 +196,19 @@ def test_a_failure_that_is_nobodys_fault_is_called_by_its_name_too_where_the_ser
     assert told(admin) == [("server_down", "evo-aurora: Certificado do servidor inválido")]
 
 
+def test_clinic_and_operator_hear_once_that_it_has_become_the_turn_of_the_servers_owner(own, start, admin, operator):
+    die(start)
+    for after in range(3, 30):
+        see(refused, start + after * MINUTE)
+        upkeep.keep_up()
+
+    assert server_incident().cause == "key_rejected"
+    turn = ("action_needed", "evo-aurora: O servidor recusou a chave de acesso")
+    assert (told(admin)[1:], told(operator)[1:]) == ([turn], [turn])
+    assert body(admin, "action_needed") in body(operator, "action_needed")
+    assert violations() == {}
+
+
 # --- What the operator reads -----------------------------------------------------------------------------------------
 
 
@@ -480,3 +493,49 @@ def test_an_owner_whose_numbers_were_down_already_hears_of_the_outage_that_lasts
 
     assert [event for event, _title in told(admin)].count("server_down") == 2
     assert violations() == {}
+
+
+# --- Who hears that it is back ---------------------------------------------------------------------------------------
+
+
+def wait_please(*, at):
+    return reading("asked_to_wait", None, at, code=429)
+
+
+def test_a_number_that_nobody_could_see_when_its_server_came_back_is_announced_once_with_it(fleet, start, admin):
+    die(start)
+    upkeep.keep_up()
+    back = start + 20 * MINUTE
+    carrier = Incident.objects.get(events__event="server_down", tenant=fleet[0].tenant).channel
+    come_back(back, but=[carrier])
+    for after in (0, 5, 10):
+        see(wait_please, back + after * MINUTE, only=[carrier])
+    upkeep.keep_up()
+
+    for after in (0, 10):
+        see(healthy, back + 11 * MINUTE + after * SECOND, only=[carrier])
+
+    assert not Incident.objects.open().exists()
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+
+
+def test_a_clinic_that_moved_away_is_not_told_that_the_server_is_back(fleet, start, admin, outsider):
+    die(start)
+    upkeep.keep_up()
+    Channel.objects.filter(pk=fleet[3].pk).update(server=people.server(name="evo-02"))
+    upkeep.keep_up()
+
+    come_back(start + 30 * MINUTE, but=fleet[3:])
+    upkeep.keep_up()
+
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back"]
+    assert [event for event, _title in told(outsider)] == ["server_down"]
+
+
+def test_support_is_said_to_know_only_where_an_operator_was_told(fleet, admin, settings):
+    die(timezone.now() - 20 * MINUTE)
+    people.operator()  # who came after it
+
+    upkeep.keep_up()
+
+    assert "O suporte já foi avisado" not in body(admin, "server_down")

@@ -64,5 +64,5 @@ def holds(item: Bad) -> Bad:
     return replace(item, cause_holds=True)
 
 
-def recovered(channel: Channel, *, at: datetime = NOON + 25 * MINUTE) -> Recovered:
-    return Recovered(subject=subject(channel), at=at)
+def recovered(channel: Channel, *, at: datetime = NOON + 25 * MINUTE, seen_at: datetime | None = None) -> Recovered:
+    return Recovered(subject=subject(channel), at=at, seen_at=seen_at or at)
