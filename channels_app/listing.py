@@ -66,7 +66,7 @@ def refresh(server_id: int) -> None:
             return
         base_url, operator_owned, key = asked
         listing = evolution.list_all(base_url=base_url, key=Secret(key), operator_owned=operator_owned, seconds=LIST_SECONDS)
-        kept = _keep(server_id, listing)
+        kept = _keep(server_id, listing, base_url=base_url)
     except Exception as error:
         log.error("a list failed", server=server_id, error=type(error).__name__, exc_info=error)
     else:
@@ -82,7 +82,7 @@ def _claim(server_id: int) -> tuple[str, bool, str] | None:
         return cursor.fetchone()
 
 
-def _keep(server_id: int, listing: Listing) -> int:
+def _keep(server_id: int, listing: Listing, *, base_url: str) -> int:
     """Write what the list says of each channel of the server; return how many there are."""
     with connection.cursor() as cursor:
         if listing.is_legacy or listing.rows is not None:
@@ -93,7 +93,7 @@ def _keep(server_id: int, listing: Listing) -> int:
         channels = cursor.fetchall()
         rows = [json.dumps(listing.rows.get(name, MISSING)) for _, name in channels]
         ids, names = [channel_id for channel_id, _ in channels], [name for _, name in channels]
-        cursor.execute(_KEEP, {"ids": ids, "names": names, "rows": rows, "server": server_id})
+        cursor.execute(_KEEP, {"ids": ids, "names": names, "rows": rows, "server": server_id, "url": base_url})
         return len(channels)
 
 
@@ -157,7 +157,8 @@ where c.server_id = %s and {WATCHED_SQL}
 order by c.id
 """  # noqa: S608 (our own constants)
 
-# Locked in the order of their ids, as a flush does. A channel that was moved or renamed meanwhile is left alone.
+# Locked in the order of their ids, as a flush does. A channel that was moved or renamed meanwhile, or whose server was, is left
+# alone.
 _KEEP = """
 with v as (
     select * from unnest(%(ids)s::bigint[], %(names)s::text[], %(rows)s::jsonb[]) as v (channel_id, name, row)
@@ -169,5 +170,6 @@ update channels_app_watch w
 set listed = v.row, listed_at = statement_timestamp()
 from v join locked using (channel_id)
     join channels_app_channel c on c.id = v.channel_id and c.server_id = %(server)s and c.instance_name = v.name
+    join channels_app_server s on s.id = c.server_id and s.base_url = %(url)s
 where w.channel_id = v.channel_id
 """

@@ -261,8 +261,17 @@ def test_a_channel_that_is_renamed_while_the_list_is_asked_for_gets_no_row(clini
     server.refresh_from_db()
     asked = listing.evolution.list_all(base_url=server.base_url, key=server.api_key, operator_owned=True, seconds=5)
     Channel.objects.filter(pk=channel.pk).update(instance_name="rosa")
-    listing._keep(server.pk, asked)
+    listing._keep(server.pk, asked, base_url=server.base_url)
     assert listed(channel) == {"missing": True}
+
+
+def test_a_list_of_another_address_than_the_server_has_by_now_is_left_alone(clinic, simulator, server):
+    channel = channel_of(simulator.phone("maria"), clinic, server)
+    asked = listing.evolution.list_all(base_url=server.base_url, key=server.api_key, operator_owned=True, seconds=5)
+
+    listing._keep(server.pk, asked, base_url="https://evolution.example.com")
+
+    assert listed(channel) is None
 
 
 def test_a_database_that_fails_is_one_line(clinic, caplog):
