@@ -461,7 +461,8 @@ def test_a_clinic_sees_its_own_and_the_operator_all(channel, other_clinic, admin
         ("tipo=qr_pending", "none"),
         ("causa=network_lost", "open"),
         ("causa=logged_out&estado=aberto", "none"),
-        ("periodo=7", "past"),
+        ("periodo=7", "both"),
+        ("periodo=7&estado=resolvido", "past"),
         ("tipo=zzz&estado=x&causa=y&periodo=-1&pagina=999", "both"),
         ("pagina=abc&periodo=1e9", "both"),
         ("pagina=0&cliente=ninguem", "both"),
@@ -474,6 +475,20 @@ def test_filters_stand_in_the_address_and_nonsense_filters_nothing(query, found,
     now = Incident.objects.open().get()
     expected = {"both": {over.pk, now.pk}, "open": {now.pk}, "past": {over.pk}, "none": set()}[found]
     assert set(shown(see(operator, f"{reverse('incidents')}?{query}"))) == expected
+
+
+def test_a_period_has_whatever_lasted_into_it(channel, operator, see):
+    begun = timezone.now() - timedelta(hours=25)
+    over, long_over = (
+        past(channel, 1, started_at=begun, opened_at=begun, resolved_at=begun + hours * timedelta(hours=1))[0]
+        for hours in (2, 0.5)
+    )
+    ledger.open_incidents([bad(channel, started_at=begun)])
+
+    days = {days: shown(see(operator, f"{reverse('incidents')}?periodo={days}")) for days in (1, 7)}
+
+    still_open = Incident.objects.open().get().pk
+    assert days == {1: [still_open, over.pk], 7: [still_open, long_over.pk, over.pk]}
 
 
 def test_the_operator_filters_by_clinic_and_a_clinic_cannot(channel, other_clinic, admin, operator, see):
