@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents import advice, checks, instability, moments, periods, subjects, timeline
+from incidents import actions, advice, checks, instability, moments, periods, subjects, timeline
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
 from incidents.checks import STATUSES, Before, Seen
@@ -60,8 +60,8 @@ def visible(person: User, membership: Membership | None) -> QuerySet[Incident]:
 
 
 class Story:
-    """Five queries at most beyond the incident's own: events, people, what they have read, the number's periods, and as the
-    service what was told of its server's outage, where it is part of one.
+    """Six queries at most beyond the incident's own: events, people, what they have read, the number's periods, and as the
+    service what was told of its server's outage, where it is part of one, and whether who took it still may act.
     """
 
     def __init__(self, incident: Incident, reader: User, membership: Membership | None) -> None:
@@ -189,7 +189,9 @@ class Story:
 
     @property
     def taken_by(self) -> str:
-        return self._names.of_doer(self.incident.taken_by) if self.incident.taken_by else ""
+        """Whoever takes care of it and still may, or did until it was over."""
+        took = self.incident.taken_by
+        return self._names.of_doer(took) if took and (not self.is_open or self._is_taken) else ""
 
     @property
     def is_taken_by_the_reader(self) -> bool:
@@ -197,7 +199,7 @@ class Story:
 
     @property
     def may_take(self) -> bool:
-        return self.may_act and self.is_open and self.incident.taken_by_id is None
+        return self.may_act and self.is_open and not self._is_taken
 
     @property
     def may_call_it_false(self) -> bool:
@@ -266,6 +268,10 @@ class Story:
     @property
     def _end(self) -> datetime:
         return self.incident.resolved_at or self._now
+
+    @cached_property
+    def _is_taken(self) -> bool:
+        return bool(actions.taken_care_of([self.incident]))
 
     @cached_property
     def _periods(self) -> list[Period]:

@@ -158,6 +158,23 @@ def test_who_came_second_sees_that_somebody_already_does(channel, admin, operato
     assert 'id="take"' not in text
 
 
+def test_once_who_took_it_may_do_so_no_more_it_is_anybodys_again(channel, clinic, admin, staff, operator, see):
+    incident, ana = opened(channel), people.admin_of(clinic, name="Ana Souza")
+    actions.take(incident.pk, by=ana, at=NOON + 6 * MINUTE)
+
+    def says(person):
+        page = see(person, page_of(incident)).content.decode()
+        listed = "Alguém está cuidando" in see(person, reverse("incidents")).content.decode()
+        return 'id="take"' in page, 'id="taken"' in page, listed
+
+    assert [says(person) for person in (admin, operator, staff)] == [(False, True, True)] * 3
+    ana.memberships.update(is_active=False)
+    assert [says(person) for person in (admin, operator, staff)] == [(True, False, False)] * 2 + [(False, False, False)]
+
+    ledger.resolve_incidents([recovered(channel)])
+    assert "Ana Souza cuidou disso" in see(admin, page_of(incident)).content.decode()
+
+
 def test_each_view_has_one_primary_button_at_most(channel, admin, operator, see):
     incident = opened(channel)
     for url in (page_of(incident), reverse("incidents"), reverse("inbox")):
@@ -524,6 +541,17 @@ def test_the_list_costs_the_same_for_many(channel, admin, operator, client):
         past(channel, 20)
         assert queries(client, reverse("incidents")) == few
         assert few <= 22
+
+
+def test_who_takes_care_of_many_costs_the_list_one_question(channel, clinic, admin, operator, client):
+    incidents = [opened(channel), *(opened(people.channel(clinic)) for _ in range(5))]
+    client.force_login(operator)
+    nobody = queries(client, reverse("incidents"))
+    for number, incident in enumerate(incidents):
+        actions.take(incident.pk, by=people.admin_of(clinic), at=NOON + 6 * MINUTE)
+        if number == 0:
+            one = queries(client, reverse("incidents"))
+    assert queries(client, reverse("incidents")) == one <= nobody + 4  # with the change of scope and back
 
 
 def test_a_page_costs_the_same_for_a_long_story(channel, clinic, admin, operator, client):
