@@ -104,6 +104,17 @@ def test_a_number_that_was_moved_counts_from_its_new_pairing_on_each_page(client
     assert said == {"100%"}
 
 
+def test_of_a_number_of_the_official_api_no_week_is_said_while_its_server_fails(desk, channel):
+    has_been_down(channel)
+    Watch.objects.update(connection_status="error", cause="server_error", integration="WHATSAPP-BUSINESS")
+    upkeep.keep_up()
+    Pulse.objects.update(week_measured_at=None)
+
+    assert fleet_week.measure_if_due()
+    assert fleet.FleetWeek.of(Pulse.objects.get()).share is None
+    assert '</strong> <span class="muted">connected' not in desk.get(page_of(channel)).content.decode()
+
+
 def awaits_its_scan(*, at):
     return reading("awaiting_scan", Status.QR_PENDING, at, raw_state="connecting")
 
