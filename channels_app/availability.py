@@ -1,7 +1,7 @@
 """How well was a number connected? From its periods to seven day strips, percentages and falls.
 
 Pure but for words and numbers in the reader's language: periods and moments come in, values go out. Before the number
-was first paired its time does not count at all.
+was first paired where it stands now its time does not count at all: `fleet_week` counts alike.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,6 @@ from django.utils.translation import ngettext
 from channels_app import stretches, strip
 from channels_app.stretches import Period, State, Stretch
 from core.durations import spell
-from incidents.readings import Status
 
 DAYS = 7
 A_POOR_DAY = 0.99  # below it, a day's percentage is red
@@ -110,10 +109,8 @@ def week(
     unstable: Iterable[tuple[datetime, datetime]] = (),
 ) -> Week:
     """Draw and count the seven days up to now. `unstable`: times that are drawn over the periods and counted through them."""
-    periods = list(periods)
-    counts_from = _counts_from(periods, paired_at)
     seen = stretches.of(periods, now=now, seen_until=seen_until)
-    seen = stretches.within(seen, counts_from, now) if counts_from else []
+    seen = stretches.within(seen, paired_at, now) if paired_at else []
     over = [Stretch(State.UNSTABLE, start, end) for start, end in unstable]
     falls = tuple(_falls(seen))
     today = now.astimezone(zone).date()
@@ -137,12 +134,6 @@ def percent(share: float | None, *, places: int) -> str:
         return f"{share:.0%}"
     value = (Decimal(repr(share)) * 100).quantize(Decimal(1).scaleb(-places), ROUND_FLOOR)
     return f"{formats.number_format(value, places)}%"
-
-
-def _counts_from(periods: Iterable[Period], paired_at: datetime | None) -> datetime | None:
-    """When the number was first known to be paired: a period in which it was connected proves it too."""
-    opened = (period.started_at for period in periods if period.status == Status.OPEN)
-    return min(filter(None, (paired_at, min(opened, default=None))), default=None)
 
 
 def _day(day: date, seen: list[Stretch], falls: tuple[Stretch, ...], *, now: datetime, zone: ZoneInfo) -> Day:

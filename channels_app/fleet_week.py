@@ -1,13 +1,14 @@
 """How well was the whole fleet connected within seven days? The watch reckons it every five minutes; `fleet.week` reads it.
 
 As for one number: time is up or down where a verdict said so, cut to after the number was paired. Where nobody looked, or
-it could not be known, it is blind, and counts neither way.
+it could not be known, it is blind, and counts neither way. A number that can never be verified is not in the count.
 """
 
 from datetime import timedelta
 
 from django.db import connection
 
+from channels_app.gateways.evolution_answers import NOT_VERIFIABLE
 from channels_app.models import WATCHED_SQL
 from channels_app.timing import WEEK
 from incidents.periods import longest_gap
@@ -25,7 +26,7 @@ def measure_if_due() -> bool:
         cursor.execute(_CLAIM, [MEASURED_EVERY])
         if not cursor.rowcount:
             return False
-        cursor.execute(_MEASURE, {"week": WEEK, "gap": longest_gap()})
+        cursor.execute(_MEASURE, {"week": WEEK, "gap": longest_gap(), "not_verifiable": sorted(NOT_VERIFIABLE)})
     return True
 
 
@@ -45,6 +46,7 @@ with counted as materialized (
     join channels_app_channel c on c.id = w.channel_id
     join tenants_tenant t on t.id = c.tenant_id
     where {WATCHED_SQL} and w.paired_at is not null and w.connection_status <> 'unknown'
+        and w.integration <> all(%(not_verifiable)s)
 ), seen as (
     select p.status = 'open' as is_up, coalesce(p.ended_at, n.seen_until) - greatest(p.started_at, n.since) as length
     from counted n join channels_app_connectionperiod p on p.channel_id = n.channel_id

@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from channels_app import availability, stretches, timing
 from channels_app.availability import Week
+from channels_app.gateways.evolution_answers import NOT_VERIFIABLE
 from channels_app.models import Channel, ConnectionPeriod, Watch
 from incidents.advice import Subject
 from incidents.models import Incident
@@ -58,7 +59,8 @@ class Number:
 
     @property
     def is_verifiable(self) -> bool:
-        return self.watch.cause != "not_verifiable"
+        """By its kind, too: while its server is down the cause is another, and its time before was unknown all the same."""
+        return self.watch.cause != "not_verifiable" and self.watch.integration not in NOT_VERIFIABLE
 
     @property
     def is_paired(self) -> bool:

@@ -4,7 +4,7 @@ For its clinic's admins and for operators. Each raises Incident.DoesNotExist for
 PermissionDenied for its readers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -18,9 +18,9 @@ DOUBLE_CLICK = timedelta(seconds=30)  # the same note by the same person within 
 
 
 def take(incident_id: int, *, by: User, at: datetime) -> bool:
-    """Write down that this person takes care of it. False where somebody already does, or where it is over."""
+    """Write down that this person takes care of it. False where somebody already does who still may, or where it is over."""
     with _acting_on(incident_id, by) as incident:
-        if incident.taken_by_id is not None or incident.resolved_at is not None:
+        if incident.resolved_at is not None or taken_care_of([incident]):
             return False
         Incident.objects.filter(pk=incident.pk).update(taken_by=by, taken_at=at)
         _put_on_timeline(incident, IncidentEvent.Kind.TAKEN, by=by, at=at)
@@ -46,6 +46,23 @@ def false_alarm(incident_id: int, *, by: User, at: datetime) -> bool:
             return False
         _put_on_timeline(incident, IncidentEvent.Kind.FALSE_ALARM, by=by, at=at)
     return True
+
+
+def taken_care_of(incidents: Iterable[Incident]) -> set[int]:
+    """Return the ids of those that somebody took who still may act on them. One query at most, where `taken_by` is at hand.
+
+    Asked as the service: a clinic's reader sees no memberships but their own.
+    """
+    taken = {incident for incident in incidents if incident.taken_by_id is not None}
+    by_operators = {incident for incident in taken if incident.taken_by.is_active and incident.taken_by.is_saas_admin}
+    by_others = taken - by_operators
+    kept = {incident.pk for incident in by_operators}
+    if by_others:
+        with scope.use(scope.SERVICE):
+            admins = Membership.objects.admins().filter(user__in={incident.taken_by_id for incident in by_others})
+            rights = set(admins.values_list("user", "tenant"))
+        kept |= {incident.pk for incident in by_others if (incident.taken_by_id, incident.tenant_id) in rights}
+    return kept
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -49,7 +49,9 @@ class Filters:
         if "cliente" in chosen:
             incidents = incidents.filter(tenant__slug=chosen["cliente"])
         if "periodo" in chosen:
-            incidents = incidents.filter(started_at__gte=now - timedelta(days=int(chosen["periodo"])))
+            # Whatever lasted into it: what is still open belongs to today, whenever it began.
+            since = now - timedelta(days=int(chosen["periodo"]))
+            incidents = incidents.filter(Q(resolved_at=None) | Q(resolved_at__gte=since))
         return incidents
 
     @property

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents import advice, checks, instability, moments, periods, subjects, timeline
+from incidents import actions, advice, checks, instability, moments, periods, subjects, timeline
 from incidents.advice import Subject
 from incidents.causes import CAUSES, Acts
 from incidents.checks import STATUSES, Before, Seen
@@ -60,7 +60,9 @@ def visible(person: User, membership: Membership | None) -> QuerySet[Incident]:
 
 
 class Story:
-    """Four queries at most beyond the incident's own: events, people, what they have read, and the number's periods."""
+    """Six queries at most beyond the incident's own: events, people, what they have read, the number's periods, and as the
+    service what was told of its server's outage, where it is part of one, and whether who took it still may act.
+    """
 
     def __init__(self, incident: Incident, reader: User, membership: Membership | None) -> None:
         self.incident, self.for_operator = incident, reader.is_saas_admin
@@ -68,7 +70,8 @@ class Story:
         self._reader = reader
         self.may_act = self.for_operator or (membership is not None and membership.role in Membership.ADMIN_ROLES)
         self._events = list(incident.events.select_related("by"))
-        told = {user_id for event in self._events for user_id in event.told}
+        self._of_the_server = _told_of_its_server(incident)
+        told = {user_id for event in [*self._events, *self._of_the_server] for user_id in event.told}
         self._people = User.objects.in_bulk(told) if told else {}
         self._names = Names(self._people, for_operator=self.for_operator)
 
@@ -186,7 +189,9 @@ class Story:
 
     @property
     def taken_by(self) -> str:
-        return self._names.of_doer(self.incident.taken_by) if self.incident.taken_by else ""
+        """Whoever takes care of it and still may, or did until it was over."""
+        took = self.incident.taken_by
+        return self._names.of_doer(took) if took and (not self.is_open or self._is_taken) else ""
 
     @property
     def is_taken_by_the_reader(self) -> bool:
@@ -194,7 +199,7 @@ class Story:
 
     @property
     def may_take(self) -> bool:
-        return self.may_act and self.is_open and self.incident.taken_by_id is None
+        return self.may_act and self.is_open and not self._is_taken
 
     @property
     def may_call_it_false(self) -> bool:
@@ -230,8 +235,9 @@ class Story:
 
     @cached_property
     def told(self) -> list[Told]:
-        """Who was told while it lasted, once each. The operator sees who has read it; support is one name to a clinic."""
-        opened = [e for e in self._events if e.kind == IncidentEvent.Kind.TOLD and e.event != Notification.Event.RESOLVED]
+        """Who was told of it or its server, once each. The operator sees who has read it; support is one name to a clinic."""
+        own = [e for e in self._events if e.kind == IncidentEvent.Kind.TOLD and e.event != Notification.Event.RESOLVED]
+        opened = sorted([*own, *self._of_the_server], key=lambda event: (event.at, event.pk))
         read = dict(self._read_state()) if self.for_operator and opened else {}
         people: dict[str | int, Told] = {}
         for event in opened:
@@ -264,6 +270,10 @@ class Story:
         return self.incident.resolved_at or self._now
 
     @cached_property
+    def _is_taken(self) -> bool:
+        return bool(actions.taken_care_of([self.incident]))
+
+    @cached_property
     def _periods(self) -> list[Period]:
         return periods.around(self.incident)
 
@@ -286,21 +296,13 @@ class Story:
 
     @property
     def _support_knows(self) -> bool:
-        return self._operators_know_of_the_server or any(
+        return any(
             person.is_saas_admin
-            for event in self._events
+            for event in [*self._events, *self._of_the_server]
             if event.kind == IncidentEvent.Kind.TOLD and event.event == Notification.Event.OPENED
             for person in map(self._people.get, event.told)
             if person
         )
-
-    @cached_property
-    def _operators_know_of_the_server(self) -> bool:
-        """Whether they were told of the server's incident, which a clinic does not see. One query, where there is one."""
-        if self.incident.parent_id is None:
-            return False
-        with scope.use(scope.SERVICE):
-            return Incident.objects.filter(pk=self.incident.parent_id, notified_at__isnull=False).exists()
 
     @property
     def _drops(self) -> tuple[int, int]:
@@ -317,8 +319,28 @@ class Story:
 
     def _read_state(self) -> Iterable[tuple[int, datetime | None]]:
         """Of the first that each person was told: the last pair of a person is the one that counts."""
-        told = Notification.objects.filter(incident=self.incident).exclude(event=Notification.Event.RESOLVED)
+        of_it = Q(incident=self.incident) & ~Q(event=Notification.Event.RESOLVED)
+        for line in self._of_the_server:
+            of_it |= Q(incident=line.incident_id, event=line.event)
+        told = Notification.objects.filter(of_it)
         return told.order_by("-created_at", "-pk").values_list("user_id", "read_at")
+
+
+def _told_of_its_server(incident: Incident) -> list[IncidentEvent]:
+    """Return the lines on other incidents that were told of this one too: it is down with its server.
+
+    Of a server the operators are told on its own incident, and each clinic once: on one of its numbers' incidents, or of its
+    own server on that server's. A clinic may not see what belongs to the operator's server, so it is asked as the service.
+    """
+    if incident.parent_id is None:
+        return []
+    # The incidents first, by their own indexes: over the join PostgreSQL would read every event.
+    family = Incident.objects.filter(Q(pk=incident.parent_id) | Q(parent=incident.parent_id, tenant=incident.tenant_id))
+    operators = Q(incident=incident.parent_id, event=Notification.Event.OPENED)
+    clinic = Q(tenant=incident.tenant_id, event=Notification.Event.SERVER_DOWN)
+    with scope.use(scope.SERVICE):
+        told = IncidentEvent.objects.filter(operators | clinic, kind=IncidentEvent.Kind.TOLD, incident__in=family.values("pk"))
+        return list(told.exclude(incident=incident.pk))
 
 
 def zone_of(incident: Incident) -> ZoneInfo | None:

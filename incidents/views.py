@@ -29,7 +29,9 @@ def incident_list(request):
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("pagina"))
     pages = page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
     now = timezone.now()
+    taken = actions.taken_care_of(incident for incident in page if incident.resolved_at is None)
     for incident in page:
+        incident.is_taken = incident.pk in taken
         incident.tone = story.KIND_TONES.get(incident.kind, "danger")
         incident.length = now - incident.started_at
         incident.began = f"{moments.short_date(incident.started_at, seen_from=now)} {moments.time(incident.started_at)}"

@@ -66,16 +66,17 @@ def read(
 
 
 def all_is_well(cards: list[Card], *, reader_is_told: bool) -> str:
-    """The line above the numbers; nothing where one is not well. Those that cannot be verified stand outside.
+    """The line above the numbers; nothing where one is not well. Those that cannot be verified stand outside, but
+    not while something is wrong with their server.
 
     `reader_is_told`: alerts go to whoever reads this, where they are on.
     """
-    verifiable = [card for card in cards if card.is_verifiable]
-    if not verifiable or not all(card.is_well for card in verifiable):
+    judged = [card for card in cards if card.watch.cause != "not_verifiable"]
+    if not judged or not all(card.is_well for card in judged):
         return ""
-    n = len(verifiable)
+    n = len(judged)
     says = [ngettext("Your number is connected.", "Your %(count)d numbers are connected.", n) % {"count": n}]
-    if reader_is_told and all(card.channel.alerts_enabled for card in verifiable):
+    if reader_is_told and all(card.channel.alerts_enabled for card in judged):
         says.append(ngettext("If it drops, you are told.", "If one drops, you are told.", n))
     return " ".join(says)
 

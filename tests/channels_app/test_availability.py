@@ -99,6 +99,12 @@ def test_the_time_before_the_first_pairing_does_not_count():
     assert (day.share, day.falls) == (1, 0)
 
 
+def test_what_it_was_where_it_stood_before_does_not_count():
+    periods = [Period("open", WEEK_AGO, NOON - 2 * HOUR), Period("qr_pending", NOON - 2 * HOUR, NOON - HOUR)]
+    seen = week(*periods, Period("open", NOON - HOUR), paired_at=NOON - HOUR)
+    assert (seen.share, seen.falls, len(seen.stretches)) == (1, (), 1)
+
+
 def test_a_number_that_was_never_paired_has_nothing_to_show():
     seen = week(Period("disconnected", WEEK_AGO), paired_at=None)
     assert (seen.share, seen.states, seen.percent) == (None, [], "–")

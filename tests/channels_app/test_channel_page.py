@@ -7,9 +7,13 @@ import pytest
 from django.utils import timezone
 from django.utils.translation import override
 
-from channels_app.models import ConnectionPeriod, Reachability, Sweep, Watch
+from channels_app import fleet, fleet_week, upkeep
+from channels_app.models import Channel, ConnectionPeriod, Pulse, Reachability, Sweep, Watch
 from incidents.models import Incident
+from incidents.readings import Status
 from tests.support import people
+from tests.support.deaths import see
+from tests.support.readings import healthy, reading
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +81,42 @@ def test_it_says_the_same_percentage_as_the_clinics_page(time_zone, client, oper
 
     operators, clinics, operators_again = said
     assert clinics in (operators, operators_again)
+
+
+def test_a_number_that_was_moved_counts_from_its_new_pairing_on_each_page(client, operator, clinic, channel):
+    now, minutes_ago = timezone.now(), timedelta(minutes=1)
+    upkeep.keep_up()
+    for ago in range(100, 60, -2):
+        see(healthy, now - ago * minutes_ago)
+    Channel.objects.update(server=people.server(name="evo-sp-02"))
+    upkeep.keep_up()
+    for ago in range(60, 20, -2):
+        see(awaits_its_scan, now - ago * minutes_ago)
+    for ago in range(20, -1, -2):
+        see(healthy, now - ago * minutes_ago)
+
+    assert fleet_week.measure_if_due()
+    said = {fleet.FleetWeek.of(Pulse.objects.get()).percent}
+    for person, page in [(operator, page_of(channel)), (people.admin_of(clinic), "/configuracoes/whatsapp-pessoal")]:
+        client.force_login(person)
+        said.add(week_of(client.get(page, headers={"Accept-Language": "en"}).content.decode()))
+
+    assert said == {"100%"}
+
+
+def test_of_a_number_of_the_official_api_no_week_is_said_while_its_server_fails(desk, channel):
+    has_been_down(channel)
+    Watch.objects.update(connection_status="error", cause="server_error", integration="WHATSAPP-BUSINESS")
+    upkeep.keep_up()
+    Pulse.objects.update(week_measured_at=None)
+
+    assert fleet_week.measure_if_due()
+    assert fleet.FleetWeek.of(Pulse.objects.get()).share is None
+    assert '</strong> <span class="muted">connected' not in desk.get(page_of(channel)).content.decode()
+
+
+def awaits_its_scan(*, at):
+    return reading("awaiting_scan", Status.QR_PENDING, at, raw_state="connecting")
 
 
 def has_had_a_bad_week(channel) -> None:

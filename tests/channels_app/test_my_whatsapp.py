@@ -212,6 +212,15 @@ def test_a_number_of_the_official_api_cannot_be_verified_and_has_no_strip(as_adm
     assert "Last 7 days" not in text
 
 
+def test_while_its_server_fails_a_number_of_the_official_api_has_no_week_and_all_is_not_well(as_admin, channel, clinic, now):
+    is_seen(people.channel(clinic, name="Agenda"), at=now)
+    is_seen(channel, "error", "server_error", at=now, since=now - HOUR, paired_at=now - DAY, integration="WHATSAPP-BUSINESS")
+    text = shown(as_admin)
+    assert text.count("Last 7 days") == 1
+    assert " 0%" not in text
+    assert "All is well" not in text
+
+
 @pytest.mark.parametrize("has_watch", [True, False])
 def test_a_number_that_was_never_looked_at_waits_for_its_first_check(has_watch, as_admin, channel):
     if has_watch:

@@ -50,6 +50,37 @@ def test_the_second_who_takes_it_changes_nothing(incident, admin, operator):
     assert (incident.taken_by, incident.taken_at, lines("taken").count()) == (admin, LATER, 1)
 
 
+LEAVES = [
+    pytest.param(lambda one: type(one).objects.filter(pk=one.pk).update(is_active=False), id="gone"),
+    pytest.param(lambda one: one.memberships.update(is_active=False), id="left the clinic"),
+    pytest.param(lambda one: one.memberships.update(role="staff"), id="became staff"),
+    pytest.param(lambda one: one.memberships.all().delete(), id="moved to another clinic"),
+]
+
+
+@pytest.mark.parametrize("leaves", LEAVES)
+def test_from_somebody_who_may_do_so_no_more_it_is_taken_over_once(leaves, incident, admin, operator, other_clinic):
+    actions.take(incident.pk, by=admin, at=LATER)
+    leaves(admin)
+    admin.memberships.create(tenant=other_clinic, role="clinic_admin")
+
+    assert actions.take(incident.pk, by=operator, at=LATER + MINUTE)
+    assert not actions.take(incident.pk, by=operator, at=LATER + MINUTE)
+
+    incident.refresh_from_db()
+    assert (incident.taken_by, incident.taken_at) == (operator, LATER + MINUTE)
+    assert list(lines("taken").values_list("by", "at")) == [(admin.pk, LATER), (operator.pk, LATER + MINUTE)]
+
+
+@pytest.mark.parametrize("right", ["is_active", "is_saas_admin"])
+def test_from_an_operator_who_is_none_any_more_a_clinic_takes_it_over(right, incident, admin, operator):
+    actions.take(incident.pk, by=operator, at=LATER)
+    assert not actions.take(incident.pk, by=admin, at=LATER + MINUTE)
+    type(operator).objects.filter(pk=operator.pk).update(**{right: False})
+
+    assert actions.take(incident.pk, by=admin, at=LATER + MINUTE)
+
+
 def test_what_is_over_is_not_taken(incident, channel, admin):
     ledger.resolve_incidents([recovered(channel)])
     assert not actions.take(incident.pk, by=admin, at=LATER)

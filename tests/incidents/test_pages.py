@@ -158,6 +158,23 @@ def test_who_came_second_sees_that_somebody_already_does(channel, admin, operato
     assert 'id="take"' not in text
 
 
+def test_once_who_took_it_may_do_so_no_more_it_is_anybodys_again(channel, clinic, admin, staff, operator, see):
+    incident, ana = opened(channel), people.admin_of(clinic, name="Ana Souza")
+    actions.take(incident.pk, by=ana, at=NOON + 6 * MINUTE)
+
+    def says(person):
+        page = see(person, page_of(incident)).content.decode()
+        listed = "Alguém está cuidando" in see(person, reverse("incidents")).content.decode()
+        return 'id="take"' in page, 'id="taken"' in page, listed
+
+    assert [says(person) for person in (admin, operator, staff)] == [(False, True, True)] * 3
+    ana.memberships.update(is_active=False)
+    assert [says(person) for person in (admin, operator, staff)] == [(True, False, False)] * 2 + [(False, False, False)]
+
+    ledger.resolve_incidents([recovered(channel)])
+    assert "Ana Souza cuidou disso" in see(admin, page_of(incident)).content.decode()
+
+
 def test_each_view_has_one_primary_button_at_most(channel, admin, operator, see):
     incident = opened(channel)
     for url in (page_of(incident), reverse("incidents"), reverse("inbox")):
@@ -461,7 +478,8 @@ def test_a_clinic_sees_its_own_and_the_operator_all(channel, other_clinic, admin
         ("tipo=qr_pending", "none"),
         ("causa=network_lost", "open"),
         ("causa=logged_out&estado=aberto", "none"),
-        ("periodo=7", "past"),
+        ("periodo=7", "both"),
+        ("periodo=7&estado=resolvido", "past"),
         ("tipo=zzz&estado=x&causa=y&periodo=-1&pagina=999", "both"),
         ("pagina=abc&periodo=1e9", "both"),
         ("pagina=0&cliente=ninguem", "both"),
@@ -474,6 +492,20 @@ def test_filters_stand_in_the_address_and_nonsense_filters_nothing(query, found,
     now = Incident.objects.open().get()
     expected = {"both": {over.pk, now.pk}, "open": {now.pk}, "past": {over.pk}, "none": set()}[found]
     assert set(shown(see(operator, f"{reverse('incidents')}?{query}"))) == expected
+
+
+def test_a_period_has_whatever_lasted_into_it(channel, operator, see):
+    begun = timezone.now() - timedelta(hours=25)
+    over, long_over = (
+        past(channel, 1, started_at=begun, opened_at=begun, resolved_at=begun + hours * timedelta(hours=1))[0]
+        for hours in (2, 0.5)
+    )
+    ledger.open_incidents([bad(channel, started_at=begun)])
+
+    days = {days: shown(see(operator, f"{reverse('incidents')}?periodo={days}")) for days in (1, 7)}
+
+    still_open = Incident.objects.open().get().pk
+    assert days == {1: [still_open, over.pk], 7: [still_open, long_over.pk, over.pk]}
 
 
 def test_the_operator_filters_by_clinic_and_a_clinic_cannot(channel, other_clinic, admin, operator, see):
@@ -509,6 +541,17 @@ def test_the_list_costs_the_same_for_many(channel, admin, operator, client):
         past(channel, 20)
         assert queries(client, reverse("incidents")) == few
         assert few <= 22
+
+
+def test_who_takes_care_of_many_costs_the_list_one_question(channel, clinic, admin, operator, client):
+    incidents = [opened(channel), *(opened(people.channel(clinic)) for _ in range(5))]
+    client.force_login(operator)
+    nobody = queries(client, reverse("incidents"))
+    for number, incident in enumerate(incidents):
+        actions.take(incident.pk, by=people.admin_of(clinic), at=NOON + 6 * MINUTE)
+        if number == 0:
+            one = queries(client, reverse("incidents"))
+    assert queries(client, reverse("incidents")) == one <= nobody + 4  # with the change of scope and back
 
 
 def test_a_page_costs_the_same_for_a_long_story(channel, clinic, admin, operator, client):
