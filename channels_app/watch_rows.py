@@ -8,6 +8,7 @@ from django.db import connection
 from channels_app import circuit
 from channels_app.circuit import History, ServerState
 from channels_app.due import Order
+from channels_app.gateways.evolution_answers import NOT_VERIFIABLE
 from channels_app.models import WATCHED_SQL
 from channels_app.reachability import Seen
 from core import addresses
@@ -99,13 +100,18 @@ class Row:
             ),
             incident_open=self.incident_open,
             unstable_open=self.unstable_open,
-            is_paired=self.paired_at is not None or shows_pairing(seen),
+            is_paired=self.is_paired(seen),
             was_healthy=None if is_down_with_it or fell_with_it else self.was_healthy,
             health_changes=self.own_changes(server),
             opened_before=() if is_down_with_it else tuple(self.opened_before),
             last_verdict_at=self.last_verdict_at,
             unseen_since=self.unseen_since,
         )
+
+    def is_paired(self, seen: Reading) -> bool:
+        """Not where looking can never tell that it is connected: nobody could say either that it is again."""
+        is_verifiable = (seen.integration or self.integration) not in NOT_VERIFIABLE
+        return is_verifiable and (self.paired_at is not None or shows_pairing(seen))
 
     @property
     def was_healthy(self) -> bool | None:

@@ -321,6 +321,16 @@ def test_the_official_api_is_shown_and_never_judged(paired):
     assert not Incident.objects.exists()
 
 
+def test_nobody_hears_that_the_official_api_fails_of_which_nobody_could_hear_that_it_is_over(paired, admin, operator):
+    official = reading("not_verifiable", Status.UNKNOWN, NOON, integration="WHATSAPP-BUSINESS")
+    fails = (reading("server_error", Status.ERROR, NOON + after * INTERVAL, code=500) for after in range(1, 6))
+
+    watch = see(paired, official, *fails)
+
+    assert (watch.connection_status, watch.first_unhealthy_at) == ("error", None)
+    assert not Incident.objects.exists()
+
+
 def test_the_first_and_the_latest_readings_of_the_run_go_into_its_incident(paired):
     Channel.objects.update(heartbeat_threshold_minutes=5)
     run = [reading(at=NOON + after * 20 * SECOND, raw_state="close", code=401, took_ms=12) for after in range(16)]
