@@ -1,4 +1,4 @@
-"""A tick's work about servers: look again at what is back, tell clinics what is down, resolve what is over."""
+"""A tick's work about servers: look again at what is back, tell of what is down, resolve what is over."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import bell, circuit, timing
+from channels_app import bell, circuit, dark_servers, timing
 from channels_app.models import WATCHED_SQL
 from core.database import Lock
 from incidents import servers
@@ -35,6 +35,8 @@ def keep_up() -> None:
             servers.tell_clinics(dark, fallen_before=None if wait is None else now - wait * timing.limits().minute, at=now)
         cursor.execute(_IS_BACK, {"grace": timing.limits().grace, "patience": PATIENCE * timing.limits().minute})
         servers.resolve_incidents(_returns(cursor.fetchall()), at=now)
+        if dark and not is_ours:
+            dark_servers.open_overdue(at=now)
         cursor.execute(_IS_LEFT)
         servers.close_incidents([server_id for (server_id,) in cursor.fetchall()], at=now)
         if settings.WITNESS_URLS:

@@ -176,6 +176,8 @@ def _of_clinic(
 
 def _how_many(connected: int, lost: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
     """Say how many numbers are connected again, in an incident of their own or not, and which are not: 55 voltaram, 5 não: …"""
+    if not lost and not connected:  # none had been connected: they were moved, or made, while it was down
+        return ""
     if not lost:
         return format_lazy(ngettext_lazy("{back} came back.", "{back} came back.", connected), back=connected)
     names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in lost]
