@@ -48,7 +48,9 @@ def open_incidents(dark: Mapping[int, Darkness], *, at: datetime) -> dict[int, i
 def open_overdue(*, at: datetime) -> None:
     """Open the incident of each server that has been seen dark for the least threshold of its numbers, and has none yet.
 
-    No flush opens it where all of them are new there: of one that was not connected yet no bad run is kept.
+    No flush opens it where all of them are new there: of one that was not connected yet no bad run is kept. Where a server
+    keeps falling it opens at once, and counts from the first of its last falls that is in no incident yet: none of its outages
+    may last as long as a threshold.
     """
     with connection.cursor() as cursor:
         cursor.execute(_OVERDUE, {"minute": timing.limits().minute})
@@ -76,7 +78,10 @@ group by s.id
 # key. Under the lock the row is asked again whether it is dark; one that a flush holds right now waits for the next tick, since
 # whoever waits here holds rows of servers that the flush may want.
 _OVERDUE = f"""
-select r.server_id, r.dark_cause, r.dark_since
+select r.server_id, r.dark_cause, case when r.falling_since is null then r.dark_since else coalesce((
+    select min(fall.at) from unnest(r.falls) as fall (at)
+    where not exists (select from incidents_incident i where i.server_id = r.server_id and i.resolved_at >= fall.at)
+), r.dark_since) end
 from channels_app_reachability r
 cross join lateral (
     select min(c.heartbeat_threshold_minutes) as minutes, max(w.last_verdict_at) as at
@@ -86,7 +91,8 @@ cross join lateral (
     where c.server_id = r.server_id and {WATCHED_SQL}
         and not (r.dark_cause = 'key_rejected' and coalesce(c.own_token, '') <> '')
 ) seen
-where r.dark_since is not null and r.dark_since + seen.minutes * %(minute)s <= seen.at
+where r.dark_since is not null
+    and (r.falling_since is not null or r.dark_since + seen.minutes * %(minute)s <= seen.at)
     and not exists (select from incidents_incident i where i.server_id = r.server_id and i.resolved_at is null)
 order by r.server_id
 for no key update of r skip locked

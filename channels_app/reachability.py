@@ -54,6 +54,7 @@ class Servers:
         if network.offline_since and self.offline_since is None:  # back, by this very flush
             self.states = self._observe(before, self._last_look_at)
         if self.offline_since is None:
+            self._steady()
             self._darken()
             self._turn()
 
@@ -104,9 +105,10 @@ class Servers:
         return states
 
     def _darken(self) -> None:
+        limits = timing.limits()
         for server_id, storm in self._storms.items():
             if storm.is_whole and storm.refused >= circuit.LOOKS_UNTIL_DARK:
-                self.states[server_id] = circuit.darken_by_storm(self.states[server_id])
+                self.states[server_id] = circuit.darken_by_storm(self.states[server_id], limits=limits)
         candidates = [server_id for server_id, state in self.states.items() if circuit.may_be_dark(state)]
         if not candidates:
             return
@@ -116,8 +118,13 @@ class Servers:
             failed = [look for look in self._by_server[server_id] if circuit.is_failure(look.reading, look.history)]
             if failed:
                 cause = max(failed, key=lambda look: look.reading.at).reading.cause
-                others_answer = server_id in answering
-                self.states[server_id] = circuit.darken(self.states[server_id], cause, others_answer=others_answer)
+                state, others_answer = self.states[server_id], server_id in answering
+                self.states[server_id] = circuit.darken(state, cause, others_answer=others_answer, limits=limits)
+
+    def _steady(self) -> None:
+        for server_id, looks in self._by_server.items():
+            at = max(look.reading.at for look in looks)
+            self.states[server_id] = circuit.steady(self.states[server_id], at=at, limits=timing.limits())
 
     def _turn(self) -> None:
         for server_id, looks in self._by_server.items():

@@ -88,12 +88,14 @@ update channels_app_watch w set next_look_at = statement_timestamp() from waitin
 """  # noqa: S608
 
 # Each of its numbers has had a look in the grace and one after it, or has had time enough for both. Who was well at that look
-# has one more to come: with it they are connected again, and are not said to be missing.
+# has one more to come: with it they are connected again, and are not said to be missing. One that keeps falling is not back
+# before it is steady.
 # Locked, so that a flush which finds it dark again, and hangs a number on its incident, is over before we decide.
 _IS_BACK = """
 select i.server_id, r.back_at
 from incidents_incident i join channels_app_reachability r on r.server_id = i.server_id
-where i.resolved_at is null and r.dark_since is null and r.back_at + %(grace)s <= statement_timestamp()
+where i.resolved_at is null and r.dark_since is null and r.falling_since is null
+    and r.back_at + %(grace)s <= statement_timestamp()
     and (r.back_at + %(patience)s <= statement_timestamp() or not exists (
         select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
         where child.parent_id = i.id and child.resolved_at is null
@@ -114,7 +116,7 @@ group by c.server_id, c.tenant_id
 # A server on which nothing is watched any more: nobody will ever see it answer.
 _IS_LEFT = f"""
 update channels_app_reachability r
-set dark_since = null, dark_cause = '', refused_since = null, {_NOTHING_FAILS}
+set dark_since = null, dark_cause = '', refused_since = null, falls = '{{}}', falling_since = null, {_NOTHING_FAILS}
 where coalesce(r.dark_since, r.failing_since, r.refused_since) is not null and not exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
     where c.server_id = r.server_id and {WATCHED_SQL})

@@ -577,6 +577,109 @@ def test_a_clinic_whose_own_server_it_is_hears_of_it_with_what_to_do(clinic, sta
     assert violations() == {}
 
 
+# --- A server that keeps falling ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def patient(fleet):
+    """A fleet of which none has an incident before five minutes."""
+    Channel.objects.update(heartbeat_threshold_minutes=5)
+    return fleet
+
+
+def fall(at, *, up_after=None):
+    for after in (0, 10):
+        see(dead, at + after * SECOND)
+    upkeep.keep_up()
+    if up_after:
+        come_back(at + up_after)
+        upkeep.keep_up()
+
+
+def test_a_server_that_falls_for_the_third_time_within_half_an_hour_has_an_incident_at_once(patient, start, operator, admin):
+    fall(start, up_after=2 * MINUTE)
+    fall(start + 6 * MINUTE, up_after=2 * MINUTE)
+    assert not Incident.objects.exists()
+
+    fall(start + 12 * MINUTE, up_after=2 * MINUTE)
+    fall(start + 18 * MINUTE, up_after=2 * MINUTE)
+
+    assert (server_incident().started_at, server_incident().resolved_at) == (start, None)
+    assert told(operator) == [("opened", "evo-sp-01: O servidor de mensagens está fora do ar")]
+    assert told(admin) == []
+    assert violations() == {}
+
+
+def test_it_is_over_when_the_server_has_been_up_for_half_an_hour(patient, operator):
+    start = timezone.now() - 60 * MINUTE
+    for minute in (0, 6, 12):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    back = start + 14 * MINUTE
+    see(healthy, back + 29 * MINUTE)
+    upkeep.keep_up()
+    assert server_incident().resolved_at is None
+
+    see(healthy, back + 30 * MINUTE)
+    upkeep.keep_up()
+
+    assert server_incident().resolved_at == back
+    assert [event for event, _title in told(operator)] == ["opened", "resolved"]
+    assert "4 voltaram." in Notification.objects.get(event="resolved").body
+    assert violations() == {}
+
+
+def test_a_clinic_is_told_when_a_quarter_of_an_hour_has_passed_since_the_first_of_the_falls(patient, start, admin):
+    for minute in (0, 6):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    fall(start + 12 * MINUTE)
+    for minute in (14, 16, 18):
+        see(inferred, start + minute * MINUTE)
+    upkeep.keep_up()
+
+    assert server_incident().children.count() == 4
+    assert [event for event, _title in told(admin)] == ["server_down"]
+    assert violations() == {}
+
+
+def test_an_incident_of_falls_counts_from_the_first_that_is_in_none_yet(patient, operator):
+    Channel.objects.update(heartbeat_threshold_minutes=1)
+    start = timezone.now() - 60 * MINUTE
+    die(start)
+    come_back(start + 4 * MINUTE)
+    upkeep.keep_up()
+    first = server_incident()
+    assert first.resolved_at
+    Channel.objects.update(heartbeat_threshold_minutes=5)
+
+    for minute in (10, 20):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+
+    assert Incident.objects.open().get().started_at == start + 10 * MINUTE
+    assert Incident.objects.open().get().follows == first
+    assert violations() == {}
+
+
+def test_while_our_own_network_is_gone_no_fall_is_one(far_apart, start, operator):
+    for minute in (0, 6, 12):
+        for after in (0, 10, 20):
+            see(no_route, start + minute * MINUTE + after * SECOND)
+        see(healthy, start + minute * MINUTE + 2 * MINUTE)
+        upkeep.keep_up()
+
+    assert not Incident.objects.exists()
+    assert all(not falls for falls in Reachability.objects.values_list("falls", flat=True))
+
+
+def test_of_a_server_on_which_nothing_is_watched_any_more_no_fall_is_remembered(patient, start):
+    for minute in (0, 6):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    fall(start + 12 * MINUTE)
+    Channel.objects.update(is_active=False)
+    upkeep.keep_up()
+
+    assert Reachability.objects.values("falls", "falling_since").get() == {"falls": [], "falling_since": None}
+
+
 # --- A storm of refused tokens, and our own network ----------------------------------------------------------------
 
 
