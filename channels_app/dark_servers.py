@@ -19,6 +19,7 @@ class Darkness:
 
     cause: str
     since: datetime
+    keeps_falling: bool = False
 
 
 def open_incidents(dark: Mapping[int, Darkness], *, at: datetime) -> dict[int, int]:
@@ -39,6 +40,7 @@ def open_incidents(dark: Mapping[int, Darkness], *, at: datetime) -> dict[int, i
             alerts_enabled=alerts_enabled,
             code=code,
             received=received,
+            keeps_falling=dark[server_id].keeps_falling,
         )
         for server_id, tenant_id, name, base_url, numbers, clinics, alerts_enabled, code, received in rows
     ]
@@ -54,7 +56,7 @@ def open_overdue(*, at: datetime) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_OVERDUE, {"minute": timing.limits().minute})
-        dark = {server_id: Darkness(cause, since) for server_id, cause, since in cursor.fetchall()}
+        dark = {server_id: Darkness(*how) for server_id, *how in cursor.fetchall()}
     if dark:
         open_incidents(dark, at=at)
 
@@ -74,14 +76,14 @@ where s.id = any(%s) and {WATCHED_SQL}
 group by s.id
 """  # noqa: S608 (our own constants)
 
-# Seen, not merely gone by: a clock runs on while nobody looks. Numbers with a token of their own say nothing of the server's
-# key. Under the lock the row is asked again whether it is dark; one that a flush holds right now waits for the next tick, since
-# whoever waits here holds rows of servers that the flush may want.
+# In the order of Darkness. Seen, not merely gone by: a clock runs on while nobody looks. Numbers with a token of their own say
+# nothing of the server's key. Under the lock the row is asked again whether it is dark; one that a flush holds right now waits
+# for the next tick, since whoever waits here holds rows of servers that the flush may want.
 _OVERDUE = f"""
 select r.server_id, r.dark_cause, case when r.falling_since is null then r.dark_since else coalesce((
     select min(fall.at) from unnest(r.falls) as fall (at)
     where not exists (select from incidents_incident i where i.server_id = r.server_id and i.resolved_at >= fall.at)
-), r.dark_since) end
+), r.dark_since) end, r.falling_since is not null
 from channels_app_reachability r
 cross join lateral (
     select min(c.heartbeat_threshold_minutes) as minutes, max(w.last_verdict_at) as at

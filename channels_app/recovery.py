@@ -89,17 +89,20 @@ update channels_app_watch w set next_look_at = statement_timestamp() from waitin
 
 # Each of its numbers has had a look in the grace and one after it, or has had time enough for both. Who was well at that look
 # has one more to come: with it they are connected again, and are not said to be missing. One that keeps falling is not back
-# before it is steady.
+# before it is steady, unless a number stays down without it: its clinic must hear of that, and it is told of with the return.
 # Locked, so that a flush which finds it dark again, and hangs a number on its incident, is over before we decide.
 _IS_BACK = """
 select i.server_id, r.back_at
 from incidents_incident i join channels_app_reachability r on r.server_id = i.server_id
-where i.resolved_at is null and r.dark_since is null and r.falling_since is null
-    and r.back_at + %(grace)s <= statement_timestamp()
+where i.resolved_at is null and r.dark_since is null and r.back_at + %(grace)s <= statement_timestamp()
     and (r.back_at + %(patience)s <= statement_timestamp() or not exists (
         select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
         where child.parent_id = i.id and child.resolved_at is null
             and (w.last_verdict_at is null or w.last_verdict_at < r.back_at + %(grace)s or w.good_streak = 1)))
+    and (r.falling_since is null or exists (
+        select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
+        where child.parent_id = i.id and child.resolved_at is null and child.kind <> 'unstable'
+            and w.last_verdict_at >= r.back_at and w.connection_status in ('disconnected', 'qr_pending', 'error')))
 order by i.server_id
 for no key update of r
 """

@@ -606,6 +606,7 @@ def test_a_server_that_falls_for_the_third_time_within_half_an_hour_has_an_incid
 
     assert (server_incident().started_at, server_incident().resolved_at) == (start, None)
     assert told(operator) == [("opened", "evo-sp-01: O servidor de mensagens está fora do ar")]
+    assert Notification.objects.get().body.startswith("Instável desde ")
     assert told(admin) == []
     assert violations() == {}
 
@@ -656,6 +657,31 @@ def test_an_incident_of_falls_counts_from_the_first_that_is_in_none_yet(patient,
 
     assert Incident.objects.open().get().started_at == start + 10 * MINUTE
     assert Incident.objects.open().get().follows == first
+    assert violations() == {}
+
+
+def test_a_number_that_stays_down_while_its_server_keeps_falling_is_announced_as_its_own(patient, start, admin, operator):
+    lost = patient[1]
+    for minute in (0, 6):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    fall(start + 12 * MINUTE)
+    for minute in (14, 16, 18):
+        see(inferred, start + minute * MINUTE)
+    upkeep.keep_up()
+    back = start + 19 * MINUTE
+    come_back(back, but=[lost])
+    upkeep.keep_up()
+    assert server_incident().resolved_at is None
+
+    for after in (70, 80):
+        see(logged_out, back + after * SECOND, only=[lost])
+    upkeep.keep_up()
+
+    assert server_incident().resolved_at == back
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back", "opened"]
+    fall(start + 24 * MINUTE)
+    assert Incident.objects.open().get(server__isnull=False).started_at == start + 24 * MINUTE
+    assert Incident.objects.open().get(channel=lost).parent is None
     assert violations() == {}
 
 
