@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from channels_app.connectivity import is_local
+from incidents import instability
 from incidents.causes import UNSEEN_ASKED_TO_WAIT
 from incidents.readings import Reading, Status
 
@@ -19,6 +20,7 @@ ANSWERS = {"server_error", "wrong_address", "invalid_answer", "key_rejected"}  #
 LOOKS_UNTIL_DARK = 3
 HEALTHY_UNTIL_DARK = 2
 REFUSED_UNTIL_STORM = 2
+FALLS = 3  # so many within Limits.falling, and it keeps falling
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)  # a server's and ours; our own before and after somebody set it
 LATENCY_WEIGHT = 0.2  # of the newest look
 
@@ -51,6 +53,19 @@ class Limits:
         """A dark server fails for another cause when that has lasted so long: not each probe that meets another one."""
         return 5 * self.minute
 
+    @property
+    def falling(self) -> timedelta:
+        """A server that falls three times within it keeps falling, as a number does."""
+        return instability.CHANGES_WITHIN / instability.MINUTE * self.minute
+
+    @property
+    def still(self) -> timedelta:
+        """It keeps falling until it has been up, or down, for so long."""
+        return instability.STILL / instability.MINUTE * self.minute
+
+
+AS_USERS_KNOW_THEM = Limits()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerState:
@@ -69,6 +84,8 @@ class ServerState:
     dark_cause: str = ""
     was_dark_since: datetime | None = None  # the last outage that is over
     back_at: datetime | None = None  # and its end
+    falls: tuple[datetime, ...] = ()  # when it went dark, the last three times
+    falling_since: datetime | None = None  # the first fall of one that keeps falling
 
     @property
     def is_dark(self) -> bool:
@@ -159,7 +176,7 @@ def may_be_dark(server: ServerState) -> bool:
     return not server.is_dark and server.failed_looks >= LOOKS_UNTIL_DARK
 
 
-def darken(server: ServerState, cause: str, *, others_answer: bool) -> ServerState:
+def darken(server: ServerState, cause: str, *, others_answer: bool, limits: Limits = AS_USERS_KNOW_THEM) -> ServerState:
     """Open the circuit: the server is down as a whole, for whichever `cause` its last look gave.
 
     Three failures in a row suffice where it answered for no other number last time: else they may be one number's alone.
@@ -167,15 +184,23 @@ def darken(server: ServerState, cause: str, *, others_answer: bool) -> ServerSta
     """
     if server.failed_on_healthy < HEALTHY_UNTIL_DARK and others_answer:
         return server
-    return replace(server, dark_since=server.failing_since, dark_cause=cause)
+    return _dark(server, server.failing_since, cause, limits)
 
 
-def darken_by_storm(server: ServerState) -> ServerState:
+def darken_by_storm(server: ServerState, *, limits: Limits = AS_USERS_KNOW_THEM) -> ServerState:
     """Open the circuit of a server that refuses every token it is asked with: its database is gone."""
     if server.is_dark:
         return server
     server = _without_failing_cause(server)  # it is dark for what is refused, and turns to what fails later
-    return replace(server, dark_since=server.refused_since, dark_cause="server_error")
+    return _dark(server, server.refused_since, "server_error", limits)
+
+
+def steady(server: ServerState, *, at: datetime, limits: Limits) -> ServerState:
+    """Let a server that kept falling be one like any other, where it has been up, or down, for long enough."""
+    changed_at = server.dark_since or server.back_at
+    if server.falling_since is None or (changed_at and at - changed_at < limits.still):
+        return server
+    return replace(server, falling_since=None)
 
 
 def turn(server: ServerState, *, at: datetime, limits: Limits) -> ServerState:
@@ -193,11 +218,16 @@ def _not_ahead_of(at: datetime, server: ServerState) -> ServerState:
     ahead = {name: at for name, value in times.items() if value - at > CLOCKS_MAY_DIFFER}
     if "last_success_at" in ahead:
         ahead["last_success_at"] = None
-    return replace(server, **ahead) if ahead else server
+    falls = tuple(fall for fall in server.falls if fall - at <= CLOCKS_MAY_DIFFER)  # as one moment they would be three falls
+    return replace(server, **ahead, falls=falls) if ahead or len(falls) < len(server.falls) else server
 
 
 def _without_failures_before(at: datetime, server: ServerState) -> ServerState:
     """Begin to count anew what failed while our own network was gone. One that was dark before stays so."""
+    if any(fall <= at for fall in server.falls):
+        server = replace(server, falls=tuple(fall for fall in server.falls if fall > at))
+    if server.falling_since and server.falling_since <= at:
+        server = replace(server, falling_since=None)
     if server.failing_cause_since and server.failing_cause_since <= at:
         server = _without_failing_cause(server)
     if server.is_dark or server.failing_since is None or server.failing_since > at:
@@ -207,6 +237,13 @@ def _without_failures_before(at: datetime, server: ServerState) -> ServerState:
 
 def _without_failing_cause(server: ServerState) -> ServerState:
     return replace(server, failing_cause="", failing_cause_since=None)
+
+
+def _dark(server: ServerState, since: datetime, cause: str, limits: Limits) -> ServerState:
+    falls = (*server.falls, since)[-FALLS:]
+    keeps_falling = len(falls) == FALLS and max(falls) - min(falls) <= limits.falling
+    first = server.falling_since or (min(falls) if keeps_falling else None)
+    return replace(server, dark_since=since, dark_cause=cause, falls=falls, falling_since=first)
 
 
 def _is_there(server: ServerState, at: datetime) -> ServerState:

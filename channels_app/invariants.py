@@ -28,6 +28,7 @@ def ask(cursor) -> dict[str, list[int]]:
     given = {
         "kept": READ_ARE_KEPT,
         "grace": limits.grace,
+        "still": limits.still,
         "patience": recovery.PATIENCE * limits.minute,
         "tick": TICK_MAY_TAKE,
     }
@@ -90,8 +91,12 @@ INVARIANTS = {
                     or (w.last_verdict_at >= back.at + %(grace)s and w.good_streak <> 1)), true) as has_come
             from incidents_incident n left join channels_app_watch w on w.channel_id = n.channel_id
             where n.parent_id = i.id) last_look
-        where i.resolved_at is null and r.dark_since is null and p.last_tick_at - %(tick)s > least(
+        where i.resolved_at is null and r.dark_since is null and r.falling_since is null and p.last_tick_at - %(tick)s > least(
             back.at + %(patience)s, case when last_look.has_come then greatest(back.at + %(grace)s, last_look.at) end)
+    """,
+    "no server that has answered for half an hour since its return keeps falling": """
+        select r.server_id from channels_app_reachability r
+        where r.falling_since is not null and r.dark_since is null and r.last_success_at - r.back_at >= %(still)s
     """,
     "an incident that belongs to a server's belongs to its own server's": """
         select i.id from incidents_incident i join incidents_incident s on s.id = i.parent_id

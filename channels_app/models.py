@@ -125,6 +125,8 @@ class Reachability(models.Model):
     dark_cause = models.CharField(_("cause"), max_length=32, db_default="")
     was_dark_since = models.DateTimeField(_("last outage: start"), null=True)  # of the last one that is over
     back_at = models.DateTimeField(_("back since"), null=True)  # and its end
+    falls = ArrayField(models.DateTimeField(), db_default=[])  # when it went dark, the last three times
+    falling_since = models.DateTimeField(null=True)  # the first fall of one that keeps falling
     # Its own full list, asked where many of its numbers are bad
     is_legacy = models.BooleanField(_("version 1"), db_default=False)
     list_wanted_at = models.DateTimeField(null=True)  # when an errand was sent for it

@@ -8,14 +8,13 @@ from functools import cached_property
 
 from django.db import connection
 
-from channels_app import circuit, own_network, server_states, timing, verdicts
+from channels_app import circuit, dark_servers, own_network, server_states, timing, verdicts
 from channels_app.circuit import History, ServerState
+from channels_app.dark_servers import Darkness
 from channels_app.models import WATCHED_SQL
 from channels_app.server_states import Network
-from core import addresses
 from incidents import servers
 from incidents.readings import Health, Reading
-from incidents.server_notices import ServerOutage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,7 @@ class Servers:
         if network.offline_since and self.offline_since is None:  # back, by this very flush
             self.states = self._observe(before, self._last_look_at)
         if self.offline_since is None:
+            self._steady()
             self._darken()
             self._turn()
 
@@ -91,29 +91,9 @@ class Servers:
 
     def open_incidents(self, server_ids: Iterable[int]) -> dict[int, int]:
         """Return the incident of each of these that is dark, by server; one that has none gets one."""
-        dark = [server_id for server_id in sorted(set(server_ids)) if self.is_dark(server_id)]
-        if not dark:
-            return {}
-        with connection.cursor() as cursor:
-            cursor.execute(_FACTS, [dark])
-            rows = cursor.fetchall()
-        down = [
-            ServerOutage(
-                server_id=server_id,
-                tenant_id=tenant_id,
-                name=name,
-                host=addresses.host(base_url),
-                cause=self.states[server_id].dark_cause,
-                since=self.states[server_id].dark_since,
-                numbers=numbers,
-                clinics=clinics,
-                alerts_enabled=alerts_enabled,
-                code=code,
-                received=received,
-            )
-            for server_id, tenant_id, name, base_url, numbers, clinics, alerts_enabled, code, received in rows
-        ]
-        return servers.open_incidents(down, at=self._last_look_at)
+        states = {server_id: self.states[server_id] for server_id in server_ids}
+        dark = {id: Darkness(state.dark_cause, state.dark_since) for id, state in states.items() if state.is_dark}
+        return dark_servers.open_incidents(dark, at=self._last_look_at) if dark else {}
 
     @cached_property
     def _last_look_at(self) -> datetime:
@@ -127,9 +107,10 @@ class Servers:
         return states
 
     def _darken(self) -> None:
+        limits = timing.limits()
         for server_id, storm in self._storms.items():
             if storm.is_whole and storm.refused >= circuit.LOOKS_UNTIL_DARK:
-                self.states[server_id] = circuit.darken_by_storm(self.states[server_id])
+                self.states[server_id] = circuit.darken_by_storm(self.states[server_id], limits=limits)
         candidates = [server_id for server_id, state in self.states.items() if circuit.may_be_dark(state)]
         if not candidates:
             return
@@ -139,8 +120,13 @@ class Servers:
             failed = [look for look in self._by_server[server_id] if circuit.is_failure(look.reading, look.history)]
             if failed:
                 cause = max(failed, key=lambda look: look.reading.at).reading.cause
-                others_answer = server_id in answering
-                self.states[server_id] = circuit.darken(self.states[server_id], cause, others_answer=others_answer)
+                state, others_answer = self.states[server_id], server_id in answering
+                self.states[server_id] = circuit.darken(state, cause, others_answer=others_answer, limits=limits)
+
+    def _steady(self) -> None:
+        for server_id, looks in self._by_server.items():
+            at = max(look.reading.at for look in looks)
+            self.states[server_id] = circuit.steady(self.states[server_id], at=at, limits=timing.limits())
 
     def _turn(self) -> None:
         for server_id, looks in self._by_server.items():
@@ -186,21 +172,6 @@ from channels_app_channel c
 join channels_app_watch w on w.channel_id = c.id
 join tenants_tenant t on t.id = c.tenant_id
 where c.server_id = any(%s) and w.connection_status not in ('error', 'unknown') and c.id <> all(%s) and {WATCHED_SQL}
-"""  # noqa: S608
-
-# What its looks gave last stands in the watches, this flush's too; those that were inferred know nothing of it.
-_FACTS = f"""
-select s.id, s.tenant_id, s.name, s.base_url, count(*), count(distinct c.tenant_id), bool_or(c.alerts_enabled),
-    (array_agg(w.code order by w.last_verdict_at desc) filter (where w.cause = r.dark_cause and w.code is not null))[1],
-    coalesce((array_agg(w.raw_state order by w.last_verdict_at desc)
-        filter (where w.cause = r.dark_cause and w.raw_state <> ''))[1], '')
-from channels_app_server s
-join channels_app_channel c on c.server_id = s.id
-join tenants_tenant t on t.id = c.tenant_id
-left join channels_app_reachability r on r.server_id = s.id
-left join channels_app_watch w on w.channel_id = c.id
-where s.id = any(%s) and {WATCHED_SQL}
-group by s.id
 """  # noqa: S608
 
 _REFUSED = f"""

@@ -1,4 +1,4 @@
-"""A tick's work about servers: look again at what is back, tell clinics what is down, resolve what is over."""
+"""A tick's work about servers: look again at what is back, tell of what is down, resolve what is over."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection, transaction
 
-from channels_app import bell, circuit, timing
+from channels_app import bell, circuit, dark_servers, timing
 from channels_app.models import WATCHED_SQL
 from core.database import Lock
 from incidents import servers
@@ -35,6 +35,8 @@ def keep_up() -> None:
             servers.tell_clinics(dark, fallen_before=None if wait is None else now - wait * timing.limits().minute, at=now)
         cursor.execute(_IS_BACK, {"grace": timing.limits().grace, "patience": PATIENCE * timing.limits().minute})
         servers.resolve_incidents(_returns(cursor.fetchall()), at=now)
+        if dark and not is_ours:
+            dark_servers.open_overdue(at=now)
         cursor.execute(_IS_LEFT)
         servers.close_incidents([server_id for (server_id,) in cursor.fetchall()], at=now)
         if settings.WITNESS_URLS:
@@ -86,7 +88,8 @@ update channels_app_watch w set next_look_at = statement_timestamp() from waitin
 """  # noqa: S608
 
 # Each of its numbers has had a look in the grace and one after it, or has had time enough for both. Who was well at that look
-# has one more to come: with it they are connected again, and are not said to be missing.
+# has one more to come: with it they are connected again, and are not said to be missing. One that keeps falling is not back
+# before it is steady, unless a number stays down without it: its clinic must hear of that, and it is told of with the return.
 # Locked, so that a flush which finds it dark again, and hangs a number on its incident, is over before we decide.
 _IS_BACK = """
 select i.server_id, r.back_at
@@ -96,6 +99,10 @@ where i.resolved_at is null and r.dark_since is null and r.back_at + %(grace)s <
         select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
         where child.parent_id = i.id and child.resolved_at is null
             and (w.last_verdict_at is null or w.last_verdict_at < r.back_at + %(grace)s or w.good_streak = 1)))
+    and (r.falling_since is null or exists (
+        select from incidents_incident child join channels_app_watch w on w.channel_id = child.channel_id
+        where child.parent_id = i.id and child.resolved_at is null and child.kind <> 'unstable'
+            and w.last_verdict_at >= r.back_at and w.connection_status in ('disconnected', 'qr_pending', 'error')))
 order by i.server_id
 for no key update of r
 """
@@ -112,7 +119,7 @@ group by c.server_id, c.tenant_id
 # A server on which nothing is watched any more: nobody will ever see it answer.
 _IS_LEFT = f"""
 update channels_app_reachability r
-set dark_since = null, dark_cause = '', refused_since = null, {_NOTHING_FAILS}
+set dark_since = null, dark_cause = '', refused_since = null, falls = '{{}}', falling_since = null, {_NOTHING_FAILS}
 where coalesce(r.dark_since, r.failing_since, r.refused_since) is not null and not exists (
     select from channels_app_channel c join tenants_tenant t on t.id = c.tenant_id
     where c.server_id = r.server_id and {WATCHED_SQL})

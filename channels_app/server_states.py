@@ -36,7 +36,7 @@ def lock(server_ids: list[int]) -> tuple[dict[int, ServerState], Network]:
 
 
 def write(states: dict[int, ServerState]) -> None:
-    rows = [[server_id, *(getattr(state, name) for name in _STATE)] for server_id, state in states.items()]
+    rows = [[server_id, *_values(state)] for server_id, state in states.items()]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, [list(column) for column in zip(*rows, strict=True)])
 
@@ -56,7 +56,15 @@ def _select(server_ids: list[int]) -> list[tuple]:
 
 
 def _state(values: Iterable) -> ServerState:
-    return ServerState(**dict(zip(_STATE, values, strict=True)))
+    fields = dict(zip(_STATE, values, strict=True))
+    return ServerState(**fields | {"falls": tuple(fields["falls"])})
+
+
+def _values(state: ServerState) -> list:
+    """In the order of _STATE. An array goes as its text: unnest would take those of all servers for one."""
+    values = {name: getattr(state, name) for name in _STATE}
+    values["falls"] = f"{{{','.join(at.isoformat() for at in state.falls)}}}"
+    return list(values.values())
 
 
 _OF_NETWORK = len(fields(Network))
@@ -67,7 +75,9 @@ _TYPES = {
     "failed_on_healthy": "int",
     "failing_cause": "text",
     "dark_cause": "text",
+    "falls": "text",
 }
+_FROM_TEXT = {"falls": "::timestamptz[]"}
 _COLUMNS = ", ".join(f"r.{name}" for name in _STATE)
 
 ADOPT = """
@@ -87,7 +97,7 @@ where r.server_id = any(%s) order by r.server_id for no key update of r
 
 _WRITE = f"""
 update channels_app_reachability r
-set {", ".join(f"{name} = v.{name}" for name in _STATE)}
+set {", ".join(f"{name} = v.{name}{_FROM_TEXT.get(name, '')}" for name in _STATE)}
 from unnest(%s::bigint[], {", ".join(f"%s::{_TYPES.get(name, 'timestamptz')}[]" for name in _STATE)})
     as v (server_id, {", ".join(_STATE)})
 where r.server_id = v.server_id

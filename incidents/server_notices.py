@@ -37,6 +37,7 @@ class ServerOutage:
     alerts_enabled: bool = True  # of one of these numbers at least
     code: int | None = None  # the last HTTP status that a look at it gave, where that is known
     received: str = ""  # and the last word
+    keeps_falling: bool = False  # since then: it was not down all the time, and may be up again just now
 
     def subject(self) -> Subject:
         return Subject(
@@ -70,8 +71,11 @@ class ServerReturn:
 
 def server_down(incident_id: int, down: ServerOutage, *, at: datetime) -> Notice:
     """Tell the operators of a server that is down as a whole."""
+    says = _("Down since {since}, with {numbers} of {clinics}. {step}")
+    if down.keeps_falling:
+        says = _("Unstable since {since}, with {numbers} of {clinics}. {step}")
     body = format_lazy(
-        _("Down since {since}, with {numbers} of {clinics}. {step}"),
+        says,
         since=moment(down.since, at),
         numbers=format_lazy(ngettext_lazy("{n} number", "{n} numbers", down.numbers), n=down.numbers),
         clinics=format_lazy(ngettext_lazy("{n} clinic", "{n} clinics", down.clinics), n=down.clinics),
@@ -186,6 +190,8 @@ def _of_clinic(
 
 def _how_many(connected: int, lost: Sequence[Incident], *, with_clinic: bool) -> Promise | str:
     """Say how many numbers are connected again, in an incident of their own or not, and which are not: 55 voltaram, 5 não: …"""
+    if not lost and not connected:  # none had been connected: they were moved, or made, while it was down
+        return ""
     if not lost:
         return format_lazy(ngettext_lazy("{back} came back.", "{back} came back.", connected), back=connected)
     names = [f"{child.tenant.name} · {child.channel.name}" if with_clinic else child.channel.name for child in lost]

@@ -244,3 +244,86 @@ def test_a_server_that_was_dark_before_our_network_went_is_dark_still_when_it_is
 
 def test_a_clock_that_was_set_back_hides_no_failure_behind_the_return_of_our_network():
     assert after((failed(), WELL), online_since=NOON + 60 * MINUTE).failed_looks == 1
+
+
+# --- A server that keeps falling -------------------------------------------------------------------------------------
+
+
+def fallen(*minutes, server=FRESH, **facts):
+    """It goes dark in each of these minutes after noon, and answers two minutes later; so after the last as well."""
+    for minute in minutes:
+        at = NOON + minute * MINUTE
+        looks = ((failed(at + n * SECOND), WELL) for n in range(3))
+        server = circuit.darken(after(*looks, server=server, **facts), "server_unreachable", others_answer=False)
+        server = after((healthy(at + 2 * MINUTE), WELL), server=server, **facts)
+    return server
+
+
+@pytest.mark.parametrize(
+    ("minutes", "since"),
+    [
+        ((0, 6), None),
+        ((0, 6, 12), 0),
+        ((0, 15, 30), 0),
+        ((0, 15, 31), None),
+        ((0, 31, 40, 45), 31),
+        ((0, 6, 12, 18, 40), 0),
+    ],
+    ids=["twice", "three times", "in just half an hour", "in more", "the last three count", "one that did keeps falling"],
+)
+def test_a_server_that_falls_three_times_within_half_an_hour_keeps_falling(minutes, since):
+    assert fallen(*minutes).falling_since == (None if since is None else NOON + since * MINUTE)
+
+
+def test_the_last_three_falls_are_remembered():
+    assert fallen(0, 6, 12, 18).falls == tuple(NOON + minute * MINUTE for minute in (6, 12, 18))
+
+
+def test_a_storm_that_darkens_a_server_is_a_fall_too():
+    refused = failed(NOON + 12 * MINUTE, cause="key_rejected")
+
+    assert circuit.darken_by_storm(after((refused, OWN_TOKEN), server=fallen(0, 6))).falling_since == NOON
+
+
+def test_it_keeps_falling_until_it_has_been_up_for_half_an_hour():
+    server = fallen(0, 6, 12)
+
+    def falling_since(minute):
+        return circuit.steady(server, at=NOON + minute * MINUTE, limits=Limits()).falling_since
+
+    assert [falling_since(minute) for minute in (14, 43.9, 44)] == [NOON, NOON, None]
+
+
+def test_or_down_for_half_an_hour():
+    down = circuit.darken(
+        after(*((failed(NOON + 20 * MINUTE + n * SECOND), WELL) for n in range(3)), server=fallen(0, 6, 12)),
+        "server_unreachable",
+        others_answer=False,
+    )
+
+    def falling_since(minute):
+        return circuit.steady(down, at=NOON + minute * MINUTE, limits=Limits()).falling_since
+
+    assert [falling_since(minute) for minute in (49.9, 50)] == [NOON, None]
+
+
+def test_falls_of_before_our_own_network_was_back_do_not_count():
+    server = fallen(0, 6, 12)
+
+    assert after((healthy(NOON + 20 * MINUTE), WELL), server=server, online_since=NOON + 19 * MINUTE).falling_since is None
+    assert fallen(20, 26, server=fallen(0, 6), online_since=NOON + 19 * MINUTE).falling_since is None
+    assert fallen(32, server=fallen(20, 26), online_since=NOON + 19 * MINUTE).falling_since == NOON + 20 * MINUTE
+
+
+def test_falls_ahead_of_a_clock_that_was_set_back_are_none():
+    far_apart = fallen(60, 120, 180)
+
+    assert after((healthy(NOON), WELL), server=far_apart).falls == ()
+    assert fallen(0, server=far_apart).falling_since is None
+
+
+def test_a_server_that_kept_falling_when_the_clock_was_set_back_is_steady_half_an_hour_later():
+    server = after((healthy(NOON), WELL), server=fallen(60, 66, 72))
+
+    assert circuit.steady(server, at=NOON + 29 * MINUTE, limits=Limits()).falling_since == NOON
+    assert circuit.steady(server, at=NOON + 30 * MINUTE, limits=Limits()).falling_since is None

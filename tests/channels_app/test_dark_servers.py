@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from channels_app import bell, circuit, outage, upkeep, verdicts
+from channels_app import bell, circuit, outage, recovery, upkeep, verdicts
 from channels_app.flush import Look, flush
 from channels_app.models import Channel, ConnectionPeriod, Pulse, Reachability, Watch
 from channels_app.turns import Turns
@@ -451,6 +451,259 @@ def test_a_clinics_own_server_is_on_record_under_its_name(clinic, start, operato
 
     assert server_incident().tenant == clinic
     assert violations() == {}
+
+
+# --- A dead server on which no number has been connected yet --------------------------------------------------------
+
+
+@pytest.fixture
+def moved(clinic, other_clinic, server):
+    """Two numbers of two clinics that were moved to a server just now, and are watched there."""
+    numbers = [people.channel(owner, server, heartbeat_threshold_minutes=5) for owner in (clinic, other_clinic)]
+    upkeep.keep_up()
+    return numbers
+
+
+def stay_dead(start, *minutes):
+    for after in (0, 10):
+        see(dead, start + after * SECOND)
+    for minute in minutes:
+        see(inferred, start + minute * MINUTE)
+
+
+def test_of_a_dead_server_that_no_number_has_been_connected_on_the_operator_hears_by_the_tick(moved, start, admin, operator):
+    stay_dead(start, 2, 4)
+    upkeep.keep_up()
+    assert not Incident.objects.exists()
+
+    see(inferred, start + 5 * MINUTE)
+    upkeep.keep_up()
+    upkeep.keep_up()
+
+    assert (server_incident().started_at, server_incident().children.count()) == (start, 0)
+    assert told(operator) == [("opened", "evo-sp-01: O servidor de mensagens está fora do ar")]
+    assert "com 2 números de 2 clínicas." in Notification.objects.get().body
+    assert told(admin) == []
+    assert violations() == {}
+
+
+def test_the_least_threshold_of_its_numbers_counts_and_only_of_those_that_are_watched(moved, start):
+    Channel.objects.filter(pk=moved[0].pk).update(heartbeat_threshold_minutes=3)
+    people.channel(moved[0].tenant, moved[0].server, heartbeat_threshold_minutes=1, is_active=False)
+    stay_dead(start, 2)
+    upkeep.keep_up()
+    assert not Incident.objects.exists()
+
+    see(inferred, start + 3 * MINUTE)
+    upkeep.keep_up()
+    assert server_incident().started_at == start
+
+
+def test_a_dead_server_that_nobody_has_looked_at_long_enough_has_no_incident_however_late_it_is(moved, start):
+    stay_dead(start)
+    upkeep.keep_up()
+
+    assert not Incident.objects.exists()
+
+
+@pytest.mark.parametrize("gone", [["offline_since"], ["outage_started_at", "outage_ended_at"]], ids=["network", "watch"])
+def test_while_the_outage_may_be_our_own_no_tick_opens_the_incident_of_a_server(moved, start, gone):
+    stay_dead(start, 5)
+    Pulse.objects.update(**dict.fromkeys(gone, timezone.now()))
+    recovery.keep_up()
+    assert not Incident.objects.exists()
+
+    Pulse.objects.update(**dict.fromkeys(gone))
+    recovery.keep_up()
+    assert server_incident()
+
+
+def test_a_number_with_a_token_of_its_own_says_nothing_of_how_long_the_server_s_key_is_refused(moved, start):
+    Channel.objects.filter(pk=moved[0].pk).update(own_token="a-token", heartbeat_threshold_minutes=1)
+    for after in (0, 10, 20):
+        see(refused, start + after * SECOND, only=moved[1:])
+    see(healthy, start + 6 * MINUTE, only=moved[:1])
+    upkeep.keep_up()
+    assert not Incident.objects.exists()
+
+    see(partial(inferred, cause="key_rejected"), start + 7 * MINUTE, only=moved[1:])
+    upkeep.keep_up()
+    assert server_incident().cause == "key_rejected"
+
+
+def test_a_number_that_opens_its_incident_later_hangs_on_the_one_that_the_tick_opened(moved, start, operator):
+    Channel.objects.filter(pk=moved[0].pk).update(heartbeat_threshold_minutes=6)
+    see(healthy, start - MINUTE, only=moved[:1])
+    stay_dead(start, 2, 4, 5)
+    upkeep.keep_up()
+    opened = server_incident()
+    assert not opened.children.exists()
+
+    see(inferred, start + 7 * MINUTE)
+
+    assert server_incident() == opened
+    assert list(opened.children.values_list("channel", flat=True)) == [moved[0].pk]
+    assert violations() == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        pytest.param(healthy, "2 voltaram.", id="connected"),
+        pytest.param(partial(reading, "awaiting_scan", Status.QR_PENDING), "depois de 20min.", id="to be paired"),
+    ],
+)
+def test_when_it_is_back_the_operator_hears_it_though_no_number_had_fallen(moved, start, operator, seen, says):
+    stay_dead(start, 5)
+    upkeep.keep_up()
+    back = start + 20 * MINUTE
+    for after in (0, 70):
+        see(seen, back + after * SECOND)
+    upkeep.keep_up()
+
+    assert server_incident().resolved_at == back
+    assert Notification.objects.get(event="resolved").body.rstrip().endswith(says)
+    assert violations() == {}
+
+
+def test_a_clinic_whose_own_server_it_is_hears_of_it_with_what_to_do(clinic, start, admin):
+    people.channel(clinic, people.server(clinic, name="evo-aurora"), heartbeat_threshold_minutes=5)
+    upkeep.keep_up()
+    for after in (0, 10, 20, 5 * 60):
+        see(refused, start + after * SECOND)
+    upkeep.keep_up()
+
+    assert told(admin) == [("server_down", "evo-aurora: O servidor recusou a chave de acesso")]
+    assert violations() == {}
+
+
+# --- A server that keeps falling ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def patient(fleet):
+    """A fleet of which none has an incident before five minutes."""
+    Channel.objects.update(heartbeat_threshold_minutes=5)
+    return fleet
+
+
+def fall(at, *, up_after=None):
+    for after in (0, 10):
+        see(dead, at + after * SECOND)
+    upkeep.keep_up()
+    if up_after:
+        come_back(at + up_after)
+        upkeep.keep_up()
+
+
+def test_a_server_that_falls_for_the_third_time_within_half_an_hour_has_an_incident_at_once(patient, start, operator, admin):
+    fall(start, up_after=2 * MINUTE)
+    fall(start + 6 * MINUTE, up_after=2 * MINUTE)
+    assert not Incident.objects.exists()
+
+    fall(start + 12 * MINUTE, up_after=2 * MINUTE)
+    fall(start + 18 * MINUTE, up_after=2 * MINUTE)
+
+    assert (server_incident().started_at, server_incident().resolved_at) == (start, None)
+    assert told(operator) == [("opened", "evo-sp-01: O servidor de mensagens está fora do ar")]
+    assert Notification.objects.get().body.startswith("Instável desde ")
+    assert told(admin) == []
+    assert violations() == {}
+
+
+def test_it_is_over_when_the_server_has_been_up_for_half_an_hour(patient, operator):
+    start = timezone.now() - 60 * MINUTE
+    for minute in (0, 6, 12):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    back = start + 14 * MINUTE
+    see(healthy, back + 29 * MINUTE)
+    upkeep.keep_up()
+    assert server_incident().resolved_at is None
+
+    see(healthy, back + 30 * MINUTE)
+    upkeep.keep_up()
+
+    assert server_incident().resolved_at == back
+    assert [event for event, _title in told(operator)] == ["opened", "resolved"]
+    assert "4 voltaram." in Notification.objects.get(event="resolved").body
+    assert violations() == {}
+
+
+def test_a_clinic_is_told_when_a_quarter_of_an_hour_has_passed_since_the_first_of_the_falls(patient, start, admin):
+    for minute in (0, 6):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    fall(start + 12 * MINUTE)
+    for minute in (14, 16, 18):
+        see(inferred, start + minute * MINUTE)
+    upkeep.keep_up()
+
+    assert server_incident().children.count() == 4
+    assert [event for event, _title in told(admin)] == ["server_down"]
+    assert violations() == {}
+
+
+def test_an_incident_of_falls_counts_from_the_first_that_is_in_none_yet(patient, operator):
+    Channel.objects.update(heartbeat_threshold_minutes=1)
+    start = timezone.now() - 60 * MINUTE
+    die(start)
+    come_back(start + 4 * MINUTE)
+    upkeep.keep_up()
+    first = server_incident()
+    assert first.resolved_at
+    Channel.objects.update(heartbeat_threshold_minutes=5)
+
+    for minute in (10, 20):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+
+    assert Incident.objects.open().get().started_at == start + 10 * MINUTE
+    assert Incident.objects.open().get().follows == first
+    assert violations() == {}
+
+
+def test_a_number_that_stays_down_while_its_server_keeps_falling_is_announced_as_its_own(patient, start, admin, operator):
+    lost = patient[1]
+    for minute in (0, 6):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    fall(start + 12 * MINUTE)
+    for minute in (14, 16, 18):
+        see(inferred, start + minute * MINUTE)
+    upkeep.keep_up()
+    back = start + 19 * MINUTE
+    come_back(back, but=[lost])
+    upkeep.keep_up()
+    assert server_incident().resolved_at is None
+
+    for after in (70, 80):
+        see(logged_out, back + after * SECOND, only=[lost])
+    upkeep.keep_up()
+
+    assert server_incident().resolved_at == back
+    assert [event for event, _title in told(admin)] == ["server_down", "server_back", "opened"]
+    fall(start + 24 * MINUTE)
+    assert Incident.objects.open().get(server__isnull=False).started_at == start + 24 * MINUTE
+    assert Incident.objects.open().get(channel=lost).parent is None
+    assert violations() == {}
+
+
+def test_while_our_own_network_is_gone_no_fall_is_one(far_apart, start, operator):
+    for minute in (0, 6, 12):
+        for after in (0, 10, 20):
+            see(no_route, start + minute * MINUTE + after * SECOND)
+        see(healthy, start + minute * MINUTE + 2 * MINUTE)
+        upkeep.keep_up()
+
+    assert not Incident.objects.exists()
+    assert all(not falls for falls in Reachability.objects.values_list("falls", flat=True))
+
+
+def test_of_a_server_on_which_nothing_is_watched_any_more_no_fall_is_remembered(patient, start):
+    for minute in (0, 6):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    fall(start + 12 * MINUTE)
+    Channel.objects.update(is_active=False)
+    upkeep.keep_up()
+
+    assert Reachability.objects.values("falls", "falling_since").get() == {"falls": [], "falling_since": None}
 
 
 # --- A storm of refused tokens, and our own network ----------------------------------------------------------------

@@ -204,3 +204,21 @@ def test_a_server_that_goes_dark_again_just_as_its_incident_would_resolve_keeps_
         pass
 
     assert Incident.objects.open().get() == back
+
+
+def test_a_server_that_comes_back_just_as_a_tick_would_open_its_incident_is_given_none():
+    channel = people.channel(people.clinic(), heartbeat_threshold_minutes=1)
+    upkeep.keep_up()
+    now = timezone.now()
+    Watch.objects.update(last_verdict_at=now)
+    dark = {"dark_since": now - timedelta(minutes=5), "dark_cause": "server_unreachable"}
+    Reachability.objects.filter(server=channel.server).update(**dark)
+
+    with transaction.atomic():
+        Reachability.objects.update(dark_since=None, dark_cause="", back_at=now)
+        elsewhere(recovery.keep_up)
+    assert not Incident.objects.exists()
+
+    Reachability.objects.update(**dark)
+    recovery.keep_up()
+    assert Incident.objects.get().server == channel.server

@@ -170,6 +170,15 @@ def a_server_s_incident_that_waited_longer_than_it_may(ledger):
     return incident.pk
 
 
+def a_server_that_is_said_to_keep_falling_for_ever(ledger):
+    server = ledger.of_server().server
+    ledger.is_back(server, ago=31 * MINUTE)
+    server.reachability.falling_since = NOW - 60 * MINUTE
+    server.reachability.last_success_at = NOW
+    server.reachability.save()
+    return server.pk
+
+
 def a_child_of_a_number_s_incident(ledger):
     child = ledger.child(ledger.of_server())
     Incident.objects.filter(pk=child.pk).update(parent=ledger.now)
@@ -386,6 +395,7 @@ def a_notification_of_another_clinic(ledger):
 
 
 SERVER_IS_BACK = "no server's incident stays open when the server is back and its numbers have been looked at twice"
+KEEPS_FALLING = "no server that has answered for half an hour since its return keeps falling"
 OWN_SERVER = "an incident that belongs to a server's belongs to its own server's"
 LEFT_BEHIND = "no open incident belongs to a server's that is over"
 ON_ITS_OWN = "of a number that is down with its server nobody is told on its own"
@@ -409,6 +419,7 @@ DAMAGES = [
     (a_server_s_incident_whose_numbers_have_come_back, SERVER_IS_BACK, None),
     (a_server_s_incident_whose_numbers_have_been_looked_at_and_are_still_down, SERVER_IS_BACK, None),
     (a_server_s_incident_that_waited_longer_than_it_may, SERVER_IS_BACK, None),
+    (a_server_that_is_said_to_keep_falling_for_ever, KEEPS_FALLING, None),
     (a_child_of_a_number_s_incident, OWN_SERVER, None),
     (a_child_of_another_server_s, OWN_SERVER, None),
     (a_child_of_another_clinic_s_server, OWN_SERVER, None),
