@@ -161,7 +161,7 @@ def _healthy_for_now(state: WatchState, run: Run, seen: Reading, policy: Policy)
 
 
 def _unhealthy(state: WatchState, seen: Reading, policy: Policy) -> Decision:
-    if not state.is_paired:
+    if not state.is_paired and not state.incident_open:
         return Decision(step=Step.NOT_PAIRED, look_again_in=policy.interval)
     if not state.run.going_on:
         return Decision(step=Step.RUN_STARTS, look_again_in=policy.recheck, run=Run(first_unhealthy_at=seen.at))

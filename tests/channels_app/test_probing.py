@@ -54,6 +54,7 @@ def test_a_server_that_hangs_is_dark_after_a_few_looks_and_all_its_numbers_are_k
 
 def test_what_else_is_due_on_a_server_that_goes_dark_is_inferred_without_another_wait(dying, settings):
     settings.HEARTBEAT_RECHECK_SECONDS = 10
+    settings.HEARTBEAT_TIMEOUT_SECONDS = 2  # as in production, longer than what is claimed waits for its server's share
     everybody_is_due()
 
     watch.look_at_what_is_due()

@@ -120,6 +120,14 @@ def test_what_follows_from_the_last_reading(channel, readings, step, seconds):
     assert (decided.step, decided.look_again_in) == (step, timedelta(seconds=seconds))
 
 
+def test_an_incident_of_a_number_that_nobody_calls_paired_any_more_ends_when_looking_cannot_tell(channel):
+    channel.reads(*FIVE_BAD_MINUTES)
+    channel.state = replace(channel.state, is_paired=False)
+
+    assert channel.reads(bad(360)).step is Step.INCIDENT_STAYS
+    assert channel.reads(unknown(420)).step is Step.INCIDENT_RESOLVES
+
+
 def test_a_reason_that_is_owed_puts_no_incident_off():
     decided = Channel(threshold_minutes=1).reads(bad(0), owed(55))
     assert decided.look_again_in == timedelta(seconds=5)
