@@ -49,8 +49,10 @@ def test_fifty_healthy_numbers_stay_open_beside_every_misbehaviour_there_is(fift
     with ExitStack() as stack:
         cases = numbers_on(ground, other_clinic, table.cases(), stack)
         for _nothing_known_and_all_known in range(2):
-            on_demand.request(by=None)
+            sweep = on_demand.request(by=None)
             watch.look_at_what_is_due()
+            while sweep.waiting().exists():  # a loop ends after half a minute, and a machine may stand still for as long
+                watch.look_at_what_is_due()
 
     watches = {watch.channel_id: watch for watch in Watch.objects.all()}
     assert {watches[channel.pk].connection_status for channel in fifty} == {"open"}
@@ -58,7 +60,7 @@ def test_fifty_healthy_numbers_stay_open_beside_every_misbehaviour_there_is(fift
     assert not Incident.objects.filter(channel__in=fifty).exists()
     for channel, case in cases.items():
         seen = watches[channel]
-        assert (seen.look_no, seen.lease_until, bool(seen.last_health_check)) == (2, None, True), case
+        assert (seen.look_no >= 2, seen.lease_until, bool(seen.last_health_check)) == (True, None, True), case
         assert seen.connection_status != "open" or case.row.becomes == "connected", case
 
 
