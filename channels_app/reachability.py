@@ -76,9 +76,8 @@ class Servers:
             return
         server_states.write(self.states)
         for server_id, state in self.states.items():
-            if (
-                state.is_dark and self._dark_cause_before[server_id] != state.dark_cause
-            ):  # an incident of before may be open still
+            # Also of one that has just gone dark: its incident of before may be open still.
+            if state.is_dark and self._dark_cause_before[server_id] != state.dark_cause:
                 servers.change_cause(server_id, state.dark_cause, at=self._last_look_at)
 
     def is_dark(self, server_id: int) -> bool:

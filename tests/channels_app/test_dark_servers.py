@@ -596,6 +596,16 @@ def fall(at, *, up_after=None):
         upkeep.keep_up()
 
 
+def fall_thrice(start):
+    """Within a quarter of an hour; the third time it stays down until each number has an incident."""
+    for minute in (0, 6):
+        fall(start + minute * MINUTE, up_after=2 * MINUTE)
+    fall(start + 12 * MINUTE)
+    for minute in (14, 16, 18):
+        see(inferred, start + minute * MINUTE)
+    upkeep.keep_up()
+
+
 def test_a_server_that_falls_for_the_third_time_within_half_an_hour_has_an_incident_at_once(patient, start, operator, admin):
     fall(start, up_after=2 * MINUTE)
     fall(start + 6 * MINUTE, up_after=2 * MINUTE)
@@ -630,12 +640,7 @@ def test_it_is_over_when_the_server_has_been_up_for_half_an_hour(patient, operat
 
 
 def test_a_clinic_is_told_when_a_quarter_of_an_hour_has_passed_since_the_first_of_the_falls(patient, start, admin):
-    for minute in (0, 6):
-        fall(start + minute * MINUTE, up_after=2 * MINUTE)
-    fall(start + 12 * MINUTE)
-    for minute in (14, 16, 18):
-        see(inferred, start + minute * MINUTE)
-    upkeep.keep_up()
+    fall_thrice(start)
 
     assert server_incident().children.count() == 4
     assert [event for event, _title in told(admin)] == ["server_down"]
@@ -662,12 +667,7 @@ def test_an_incident_of_falls_counts_from_the_first_that_is_in_none_yet(patient,
 
 def test_a_number_that_stays_down_while_its_server_keeps_falling_is_announced_as_its_own(patient, start, admin, operator):
     lost = patient[1]
-    for minute in (0, 6):
-        fall(start + minute * MINUTE, up_after=2 * MINUTE)
-    fall(start + 12 * MINUTE)
-    for minute in (14, 16, 18):
-        see(inferred, start + minute * MINUTE)
-    upkeep.keep_up()
+    fall_thrice(start)
     back = start + 19 * MINUTE
     come_back(back, but=[lost])
     upkeep.keep_up()

@@ -15,6 +15,7 @@ from channels_app.flush import Look, flush
 from channels_app.models import Channel, Reachability, Watch
 from channels_app.turns import Turns
 from tests.support import people
+from tests.support.claims import claimed, plan
 from tests.support.readings import healthy
 
 HOUR = timedelta(hours=1)
@@ -30,14 +31,6 @@ def channel(clinic, server):
     made = people.channel(clinic, server)
     upkeep.keep_up()
     return made
-
-
-def claimed(limit=100):
-    return [order.channel_id for order in Turns().claim(limit)]
-
-
-def plan(channel, **fields):
-    Watch.objects.filter(channel=channel).update(**fields)
 
 
 def test_a_new_channel_is_due_at_once(channel):

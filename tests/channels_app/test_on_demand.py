@@ -10,6 +10,7 @@ from channels_app import due, on_demand, upkeep
 from channels_app.models import Channel, Sweep, Watch
 from channels_app.turns import Turns
 from tests.support import people
+from tests.support.claims import claimed, plan
 
 
 @pytest.fixture
@@ -22,14 +23,6 @@ def channel(clinic, server):
     made = people.channel(clinic, server)
     upkeep.keep_up()
     return made
-
-
-def claimed(limit=100):
-    return [order.channel_id for order in Turns().claim(limit)]
-
-
-def plan(channel, **fields):
-    Watch.objects.filter(channel=channel).update(**fields)
 
 
 def test_a_look_that_is_asked_for_is_due_at_once(channel, operator):
